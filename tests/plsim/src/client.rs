@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The other end of the control socket, for tests, the guest and tools.
+//!
+//! The stream may be a Unix socket or a terminal set to raw mode. On a terminal there can be bytes of an earlier user on
+//! the way, in either direction: before its first request, and after an answer that did not come, the client ends
+//! whatever line was begun, asks for an echo of a word nobody used before, and passes over everything until it comes.
+//!
+//! ```no_run
+//! use plsim::client::Client;
+//!
+//! # fn main() -> Result<(), plsim::client::Error> {
+//! let mut plsim = Client::connect("/run/plsim.control")?;
+//! plsim.press("btns_gpio", 0)?;
+//! assert_eq!(plsim.irq()?.level, 1);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::VecDeque;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::protocol::Counts;
+use crate::protocol::Event;
+use crate::protocol::Input;
+use crate::protocol::Irq;
+use crate::protocol::Pins;
+use crate::protocol::Recorded;
+use crate::protocol::Registers;
+use crate::protocol::Request;
+use crate::protocol::TraceVerb;
+use crate::protocol::TrainStatus;
+use crate::protocol::is_answer;
+
+/// Why a request has no good answer.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(
+        "cannot connect to the control socket {path}: {source}; is `plsim serve` running with that --control?"
+    )]
+    Connect { path: PathBuf, source: io::Error },
+    #[error("cannot send to plsim: {0}")]
+    Send(#[source] io::Error),
+    #[error("cannot receive from plsim: {0}")]
+    Receive(#[source] io::Error),
+    #[error("`{0}` is no request that plsim would answer; `cells` is one")]
+    NoRequest(String),
+    #[error("plsim did not answer in time")]
+    Timeout,
+    #[error("plsim has closed the connection")]
+    Closed,
+    #[error("plsim refuses `{request}`: {reason}")]
+    Refused { request: String, reason: String },
+    #[error("plsim's answer to `{request}` makes no sense: `{answer}`; are both of one version?")]
+    Answer { request: String, answer: String },
+}
+
+/// A connection to the simulator.
+#[derive(Debug)]
+pub struct Client<S> {
+    stream: S,
+    /// Received, and not yet a whole line.
+    partial: Vec<u8>,
+    /// Whole lines, not yet taken.
+    lines: VecDeque<String>,
+    events: VecDeque<Event>,
+    /// Requests and answers are in step.
+    in_step: bool,
+}
+
+impl Client<UnixStream> {
+    pub fn connect(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let stream = UnixStream::connect(path).map_err(|source| Error::Connect {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::new(stream))
+    }
+}
+
+impl<S> Client<S> {
+    /// Takes a stream that the simulator is, or will be, at the other end of. Timeouts are the stream's own.
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            partial: Vec::new(),
+            lines: VecDeque::new(),
+            events: VecDeque::new(),
+            in_step: false,
+        }
+    }
+
+    /// The stream, for a timeout or its descriptor.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Sends a line as it is; gives the text after `ok`, which may be empty.
+    pub fn raw(&mut self, line: &str) -> Result<String, Error> {
+        // One line break would make it two requests, with two answers.
+        let line = line.replace(['\n', '\r'], " ");
+        if line.trim().is_empty() || is_answer(&line) {
+            return Err(Error::NoRequest(line));
+        }
+        if !self.in_step {
+            self.get_in_step()?;
+        }
+        self.send(&line)?;
+        // If the answer stays out now, it may come before the next one.
+        self.in_step = false;
+        let answer = self.next_answer()?;
+        self.in_step = true;
+        answer.map_err(|reason| Error::Refused {
+            request: line,
+            reason,
+        })
+    }
+
+    /// Sends a request whose answer is a bare `ok`.
+    pub fn order(&mut self, request: &Request) -> Result<(), Error> {
+        self.raw(&request.to_string()).map(drop)
+    }
+
+    /// Sends a request whose answer has content.
+    pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, Error> {
+        let request = request.to_string();
+        let answer = self.raw(&request)?;
+        serde_json::from_str(&answer).map_err(|_| Error::Answer { request, answer })
+    }
+
+    pub fn cells(&mut self) -> Result<Vec<String>, Error> {
+        self.ask(&Request::Cells)
+    }
+
+    /// Presses a button: an input wire of a GPIO's first channel goes to 1.
+    pub fn press(&mut self, cell: &str, bit: u32) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        let channel = 1;
+        self.order(&Request::Press { cell, bit, channel })
+    }
+
+    pub fn release(&mut self, cell: &str, bit: u32) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        let channel = 1;
+        self.order(&Request::Release { cell, bit, channel })
+    }
+
+    /// All input wires of a GPIO's first channel.
+    pub fn set(&mut self, cell: &str, value: u32) -> Result<(), Error> {
+        self.order(&Request::Set {
+            cell: cell.to_owned(),
+            value,
+            channel: 1,
+        })
+    }
+
+    /// The pins of a GPIO's first channel.
+    pub fn read(&mut self, cell: &str) -> Result<Pins, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Read { cell, channel: 1 })
+    }
+
+    pub fn raise(&mut self, cell: &str, input: u32) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Raise { cell, input })
+    }
+
+    pub fn lower(&mut self, cell: &str, input: u32) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Lower { cell, input })
+    }
+
+    pub fn pulse(&mut self, cell: &str, input: u32) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Pulse { cell, input })
+    }
+
+    pub fn train(&mut self, cell: &str, input: u32, count: u64) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Train { cell, input, count })
+    }
+
+    pub fn train_status(&mut self, cell: &str, input: u32) -> Result<TrainStatus, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::TrainStatus { cell, input })
+    }
+
+    pub fn input(&mut self, cell: &str, input: u32) -> Result<Input, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Input { cell, input })
+    }
+
+    pub fn counts(&mut self, cell: &str) -> Result<Counts, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Counts { cell })
+    }
+
+    pub fn reset_counts(&mut self) -> Result<(), Error> {
+        self.order(&Request::ResetCounts)
+    }
+
+    pub fn peek(&mut self, cell: &str) -> Result<Registers, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Peek { cell })
+    }
+
+    pub fn irq(&mut self) -> Result<Irq, Error> {
+        self.ask(&Request::Irq)
+    }
+
+    pub fn violations(&mut self) -> Result<Vec<String>, Error> {
+        self.ask(&Request::Violations)
+    }
+
+    pub fn trace(&mut self, on: bool) -> Result<(), Error> {
+        let verb = if on { TraceVerb::On } else { TraceVerb::Off };
+        self.order(&Request::Trace(verb))
+    }
+
+    /// What was recorded; the recording is empty afterwards.
+    pub fn trace_dump(&mut self) -> Result<Vec<Recorded>, Error> {
+        self.ask(&Request::Trace(TraceVerb::Dump))
+    }
+
+    pub fn fault_all_ones(&mut self, on: bool) -> Result<(), Error> {
+        self.order(&Request::AllOnes(on))
+    }
+
+    pub fn fault_stuck(&mut self, cell: &str, input: u32, on: bool) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Stuck { cell, input, on })
+    }
+
+    pub fn fault_vanish(&mut self) -> Result<(), Error> {
+        self.order(&Request::Vanish)
+    }
+
+    /// Subscribes to events; [`Self::next_event`] gives them.
+    pub fn watch(&mut self) -> Result<(), Error> {
+        self.order(&Request::Watch)
+    }
+
+    pub fn mark(&mut self, text: &str) -> Result<(), Error> {
+        self.order(&Request::Mark(text.to_owned()))
+    }
+
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.order(&Request::Reset)
+    }
+
+    /// The next event, after [`Self::watch`]; waits for it.
+    pub fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            let line = self.next_line()?;
+            self.keep_event(&line);
+        }
+    }
+
+    fn get_in_step(&mut self) -> Result<(), Error> {
+        static USED: AtomicU64 = AtomicU64::new(0);
+        let word = format!(
+            "step-{}-{}",
+            process::id(),
+            USED.fetch_add(1, Ordering::Relaxed)
+        );
+        self.send(&format!("\n{}", Request::Echo(word.clone())))?;
+        let expected = format!("\"{word}\"");
+        while self.next_answer()? != Ok(expected.clone()) {}
+        Ok(())
+    }
+
+    fn send(&mut self, line: &str) -> Result<(), Error> {
+        self.stream
+            .write_all(format!("{line}\n").as_bytes())
+            .and_then(|()| self.stream.flush())
+            .map_err(|error| named(error, Error::Send))
+    }
+
+    /// The next `ok` or `err`, as such. Events on the way are kept, other lines passed over.
+    fn next_answer(&mut self) -> Result<Result<String, String>, Error> {
+        loop {
+            let line = self.next_line()?;
+            let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+            match word {
+                "ok" => return Ok(Ok(rest.to_owned())),
+                "err" => return Ok(Err(rest.to_owned())),
+                _ => self.keep_event(&line),
+            }
+        }
+    }
+
+    fn keep_event(&mut self, line: &str) {
+        let event = line
+            .strip_prefix("! ")
+            .and_then(|json| serde_json::from_str(json).ok());
+        self.events.extend(event);
+    }
+
+    fn next_line(&mut self) -> Result<String, Error> {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Ok(line);
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(Error::Closed),
+                Ok(got) => self.take_bytes(&buffer[..got]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(named(error, Error::Receive)),
+            }
+        }
+    }
+
+    fn take_bytes(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte == b'\n' {
+                let line = String::from_utf8_lossy(&self.partial).trim().to_owned();
+                self.lines.push_back(line);
+                self.partial.clear();
+            } else {
+                self.partial.push(byte);
+            }
+        }
+    }
+}
+
+/// An error of the stream: out of time, or what `other` makes of it.
+fn named(error: io::Error, other: impl FnOnce(io::Error) -> Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout,
+        _ => other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

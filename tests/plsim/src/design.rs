@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Design files: TOML in, the specifications of a fabric out. `designs/demo.toml` shows every key.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de;
+use serde::de::DeserializeOwned;
+use serde::de::Deserializer;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use thiserror::Error;
+use toml::Table;
+use toml::Value;
+
+use crate::fabric::BuildError;
+use crate::fabric::Core;
+use crate::fabric::Fabric;
+use crate::fabric::Spec;
+use crate::fabric::Target;
+use crate::intx::Intx;
+use crate::models::gpio;
+use crate::models::gpio::Gpio;
+use crate::models::intc;
+use crate::models::intc::Intc;
+use crate::models::timer;
+use crate::models::timer::Timer;
+
+/// Why a design file makes no fabric.
+#[derive(Debug, Error)]
+pub enum DesignError {
+    #[error("cannot read the design {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the design is no valid TOML of the expected form: {0}")]
+    Toml(#[from] toml::de::Error),
+    #[error(
+        "cell number {number} has no `{key}`; every [[cell]] needs `name`, `type` and `offset`"
+    )]
+    Missing { number: usize, key: &'static str },
+    #[error("cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio or axi_timer")]
+    Kind { cell: String, kind: String },
+    #[error("cell `{cell}`: {reason}")]
+    Cell { cell: String, reason: String },
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// Reads a design file and builds its fabric.
+pub fn load(path: &Path, intx: Intx) -> Result<Fabric, DesignError> {
+    let text = fs::read_to_string(path).map_err(|source| DesignError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&text, intx)
+}
+
+/// Builds the fabric of a design.
+pub fn parse(text: &str, intx: Intx) -> Result<Fabric, DesignError> {
+    let design: Design = toml::from_str(text)?;
+    let specs = design
+        .cell
+        .into_iter()
+        .enumerate()
+        .map(|(n, table)| spec(n + 1, table))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Fabric::new(design.window, specs, intx)?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Design {
+    window: u32,
+    #[serde(default)]
+    cell: Vec<Table>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn ones() -> u32 {
+    u32::MAX
+}
+
+fn page() -> u32 {
+    0x1000
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum IsrWrite {
+    Overwrite,
+    Or,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum MeClear {
+    Holds,
+    Drops,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct IntcCell {
+    offset: u32,
+    #[serde(default = "page")]
+    size: u32,
+    inputs: u32,
+    #[serde(default)]
+    sw_inputs: u32,
+    #[serde(default)]
+    kind_of_intr: u32,
+    #[serde(default = "ones")]
+    kind_of_edge: u32,
+    #[serde(default = "ones")]
+    kind_of_lvl: u32,
+    #[serde(default = "yes")]
+    has_ipr: bool,
+    #[serde(default = "yes")]
+    has_sie: bool,
+    #[serde(default = "yes")]
+    has_cie: bool,
+    #[serde(default = "yes")]
+    has_ivr: bool,
+    #[serde(default)]
+    has_ilr: bool,
+    #[serde(default)]
+    has_fast: bool,
+    #[serde(default = "yes")]
+    irq_is_level: bool,
+    #[serde(default = "yes")]
+    irq_active_high: bool,
+    isr_write: Option<IsrWrite>,
+    me_clear: Option<MeClear>,
+    #[serde(default)]
+    input_delay_us: u32,
+    #[serde(default)]
+    output: Wiring,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct GpioCell {
+    offset: u32,
+    #[serde(default = "page")]
+    size: u32,
+    width: u32,
+    #[serde(default)]
+    all_inputs: bool,
+    #[serde(default)]
+    all_outputs: bool,
+    #[serde(default = "ones")]
+    tri_default: u32,
+    #[serde(default)]
+    dout_default: u32,
+    width2: Option<u32>,
+    #[serde(default, rename = "all-inputs-2")]
+    all_inputs_2: bool,
+    #[serde(default, rename = "all-outputs-2")]
+    all_outputs_2: bool,
+    #[serde(default = "ones", rename = "tri-default-2")]
+    tri_default_2: u32,
+    #[serde(default, rename = "dout-default-2")]
+    dout_default_2: u32,
+    /// Absent, the IP is synthesised without interrupt logic.
+    interrupt: Option<Wiring>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct TimerCell {
+    offset: u32,
+    #[serde(default = "page")]
+    size: u32,
+    clock_hz: u64,
+    #[serde(default)]
+    width: Option<u32>,
+    #[serde(default)]
+    one_timer_only: bool,
+    #[serde(default)]
+    interrupt: Wiring,
+}
+
+/// `"ps"` or `["CELL", INPUT]`.
+struct Wiring(Target);
+
+impl Default for Wiring {
+    fn default() -> Self {
+        Self(Target::Nowhere)
+    }
+}
+
+impl<'de> Deserialize<'de> for Wiring {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = Wiring;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"ps\" or an input as in [\"axi_intc_0\", 3]")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Wiring, E> {
+                match word {
+                    "ps" => Ok(Wiring(Target::Ps)),
+                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Wiring, A::Error> {
+                let cell = seq
+                    .next_element()?
+                    .ok_or_else(|| de::Error::invalid_length(0, &self))?;
+                let input = seq
+                    .next_element()?
+                    .ok_or_else(|| de::Error::invalid_length(1, &self))?;
+                if seq.next_element::<de::IgnoredAny>()?.is_some() {
+                    return Err(de::Error::invalid_length(3, &self));
+                }
+                Ok(Wiring(Target::Input { cell, input }))
+            }
+        }
+
+        deserializer.deserialize_any(Form)
+    }
+}
+
+fn take_string(table: &mut Table, number: usize, key: &'static str) -> Result<String, DesignError> {
+    match table.remove(key) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(DesignError::Missing { number, key }),
+    }
+}
+
+fn cell<T: DeserializeOwned>(table: Table) -> Result<T, String> {
+    table
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+fn spec(number: usize, mut table: Table) -> Result<Spec, DesignError> {
+    let name = take_string(&mut table, number, "name")?;
+    let kind = take_string(&mut table, number, "type")?;
+    if !table.contains_key("offset") {
+        let key = "offset";
+        return Err(DesignError::Missing { number, key });
+    }
+    let built = match kind.as_str() {
+        "axi_intc" => cell(table).and_then(|cell| intc(&name, cell)),
+        "axi_gpio" => cell(table).and_then(|cell| gpio(&name, cell)),
+        "axi_timer" => cell(table).and_then(|cell| timer(&name, cell)),
+        _ => return Err(DesignError::Kind { cell: name, kind }),
+    };
+    built.map_err(|reason| DesignError::Cell { cell: name, reason })
+}
+
+fn intc(name: &str, cell: IntcCell) -> Result<Spec, String> {
+    let total = cell.inputs.saturating_add(cell.sw_inputs);
+    if cell.inputs == 0 || total > 32 {
+        return Err(format!(
+            "`inputs` is {} and `sw-inputs` {}; an axi_intc has 1 to 32 inputs, both kinds together",
+            cell.inputs, cell.sw_inputs
+        ));
+    }
+    let params = intc::Params {
+        inputs: cell.inputs,
+        sw_inputs: cell.sw_inputs,
+        kind_of_intr: cell.kind_of_intr,
+        kind_of_edge: cell.kind_of_edge,
+        kind_of_lvl: cell.kind_of_lvl,
+        has_ipr: cell.has_ipr,
+        has_sie: cell.has_sie,
+        has_cie: cell.has_cie,
+        has_ivr: cell.has_ivr,
+        has_ilr: cell.has_ilr,
+        has_fast: cell.has_fast,
+        irq_is_level: cell.irq_is_level,
+        irq_active: cell.irq_active_high,
+        isr_write: match cell.isr_write {
+            None => intc::IsrWrite::default(),
+            Some(IsrWrite::Overwrite) => intc::IsrWrite::Overwrite,
+            Some(IsrWrite::Or) => intc::IsrWrite::Or,
+        },
+        me_clear: match cell.me_clear {
+            None => intc::MeClear::default(),
+            Some(MeClear::Holds) => intc::MeClear::Holds,
+            Some(MeClear::Drops) => intc::MeClear::Drops,
+        },
+        input_delay: u64::from(cell.input_delay_us) * 1000,
+    };
+    Ok(Spec {
+        name: name.to_owned(),
+        offset: cell.offset,
+        size: cell.size,
+        core: Core::Intc(Intc::new(params)),
+        output: cell.output.0,
+    })
+}
+
+fn direction(inputs: bool, outputs: bool, suffix: &str) -> Result<gpio::Direction, String> {
+    match (inputs, outputs) {
+        (false, false) => Ok(gpio::Direction::Both),
+        (true, false) => Ok(gpio::Direction::Inputs),
+        (false, true) => Ok(gpio::Direction::Outputs),
+        (true, true) => Err(format!(
+            "`all-inputs{suffix}` and `all-outputs{suffix}` exclude each other; leave out one, or both"
+        )),
+    }
+}
+
+fn check_width(key: &str, width: u32) -> Result<u32, String> {
+    match width {
+        1..=32 => Ok(width),
+        _ => Err(format!(
+            "`{key}` is {width}; an axi_gpio is 1 to 32 bits wide"
+        )),
+    }
+}
+
+fn gpio(name: &str, cell: GpioCell) -> Result<Spec, String> {
+    let first = gpio::Channel {
+        width: check_width("width", cell.width)?,
+        direction: direction(cell.all_inputs, cell.all_outputs, "")?,
+        tri_default: cell.tri_default,
+        dout_default: cell.dout_default,
+    };
+    let second_used = cell.all_inputs_2 || cell.all_outputs_2;
+    let second = match cell.width2 {
+        Some(width) => Some(gpio::Channel {
+            width: check_width("width2", width)?,
+            direction: direction(cell.all_inputs_2, cell.all_outputs_2, "-2")?,
+            tri_default: cell.tri_default_2,
+            dout_default: cell.dout_default_2,
+        }),
+        None if second_used => {
+            return Err(
+                "a second channel needs `width2`; add it, or leave out the keys that end in -2"
+                    .to_owned(),
+            );
+        }
+        None => None,
+    };
+    Ok(Spec {
+        name: name.to_owned(),
+        offset: cell.offset,
+        size: cell.size,
+        core: Core::Gpio(Gpio::new(first, second, cell.interrupt.is_some())),
+        output: cell.interrupt.unwrap_or_default().0,
+    })
+}
+
+fn timer(name: &str, cell: TimerCell) -> Result<Spec, String> {
+    const FASTEST: u64 = 1_000_000_000;
+    let width = cell.width.unwrap_or(32);
+    if ![8, 16, 32].contains(&width) {
+        return Err(format!(
+            "`width` is {width}; an axi_timer is 8, 16 or 32 bits wide"
+        ));
+    }
+    if !(1..=FASTEST).contains(&cell.clock_hz) {
+        return Err(format!(
+            "`clock-hz` is {}; it can be 1 to {FASTEST}",
+            cell.clock_hz
+        ));
+    }
+    let params = timer::Params {
+        width,
+        one_timer_only: cell.one_timer_only,
+        clock_hz: cell.clock_hz,
+    };
+    Ok(Spec {
+        name: name.to_owned(),
+        offset: cell.offset,
+        size: cell.size,
+        core: Core::Timer(Timer::new(params)),
+        output: cell.interrupt.0,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From specifications to a fabric. Everything that could make a fabric misbehave later is refused here.
+
+use thiserror::Error;
+
+use super::Cell;
+use super::Core;
+use super::Fabric;
+use super::InputWire;
+use super::Output;
+use super::Ps;
+use super::Wired;
+use crate::faults::Faults;
+use crate::intx::Intx;
+use crate::models::gpio::Gpio;
+use crate::protocol::Count;
+use crate::trace::Trace;
+
+/// Where a cell's output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Nowhere,
+    /// The PL-to-GIC wire; several outputs are merged.
+    Ps,
+    Input {
+        cell: String,
+        input: u32,
+    },
+}
+
+/// One cell of a design.
+pub struct Spec {
+    pub name: String,
+    /// Where it begins in the window.
+    pub offset: u32,
+    /// How much of the window it takes.
+    pub size: u32,
+    pub core: Core,
+    pub output: Target,
+}
+
+/// What is wrong with a design.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum BuildError {
+    #[error(
+        "the window is {0:#x} bytes; a PCI memory BAR needs a power of two between 0x1000 and 0x10000000"
+    )]
+    Window(u32),
+    #[error("the design has no cells; add a [[cell]]")]
+    Empty,
+    #[error(
+        "`{0}` is no name for a cell; use letters, digits, `_`, `-`, `.` and `/`, as in `axi_intc_0`"
+    )]
+    Name(String),
+    #[error("two cells are named `{0}`; give each a name of its own")]
+    SameName(String),
+    #[error(
+        "{cell}: size {size:#x}; it must be a power of two and at least 0x200, which is what the registers take"
+    )]
+    Size { cell: String, size: u32 },
+    #[error(
+        "{cell}: offset {offset:#x} is no multiple of its size {size:#x}; the next that is: {next:#x}"
+    )]
+    Unaligned {
+        cell: String,
+        offset: u32,
+        size: u32,
+        next: u64,
+    },
+    #[error(
+        "{cell}: {offset:#x} to {end:#x} does not fit the window of {window:#x}; move it or enlarge `window`"
+    )]
+    Outside {
+        cell: String,
+        offset: u32,
+        end: u64,
+        window: u32,
+    },
+    #[error("{second} at {offset:#x} overlaps {first}, which ends at {end:#x}; move one of them")]
+    Overlap {
+        first: String,
+        second: String,
+        offset: u32,
+        end: u64,
+    },
+    #[error("{cell}: wired to `{target}`, which is no cell of the design; there are: {known}")]
+    UnknownCell {
+        cell: String,
+        target: String,
+        known: String,
+    },
+    #[error(
+        "{cell}: wired to input {input} of {target}, which has {inputs}; only an axi_intc and an axi_timer have any"
+    )]
+    NoSuchInput {
+        cell: String,
+        target: String,
+        input: u32,
+        inputs: usize,
+    },
+    #[error(
+        "input {input} of {target} is driven by both {first} and {second}; give each an input of its own"
+    )]
+    TwoSources {
+        target: String,
+        input: u32,
+        first: String,
+        second: String,
+    },
+    #[error(
+        "the wiring goes round in a circle: {0}; let one of these outputs go to \"ps\" instead"
+    )]
+    Cycle(String),
+    #[error(
+        "{0}: `irq-active-high = false` on the wire to the PS, which is active high: it would interrupt for ever; leave it out"
+    )]
+    PsPolarity(String),
+}
+
+/// The address space of a model (9 bits).
+const DECODED: u32 = 0x200;
+
+impl Fabric {
+    /// Wires a fabric; `intx` is how its wire to the PS is told on.
+    pub fn new(window: u32, mut specs: Vec<Spec>, intx: Intx) -> Result<Self, BuildError> {
+        if !window.is_power_of_two() || !(0x1000..=0x1000_0000).contains(&window) {
+            return Err(BuildError::Window(window));
+        }
+        if specs.is_empty() {
+            return Err(BuildError::Empty);
+        }
+        specs.sort_by_key(|spec| spec.offset);
+        check_names(&specs)?;
+        check_places(window, &specs)?;
+        let wired = wire(&specs)?;
+        check_cycles(&specs, &wired)?;
+
+        let mut cells: Vec<Cell> = specs
+            .into_iter()
+            .zip(&wired)
+            .map(|(spec, &to)| cell(spec, to))
+            .collect();
+        // Wires take the idle level of their source before anything happens.
+        for (n, to) in wired.iter().enumerate() {
+            if let Wired::Input { cell, input } = *to {
+                cells[cell].inputs[input].source = Some(cells[n].output.level);
+            }
+        }
+        let mut fabric = Self {
+            now: 0,
+            window,
+            cells,
+            driven: Default::default(),
+            trains: Vec::new(),
+            ps: Ps::default(),
+            intx,
+            faults: Faults::default(),
+            trace: Trace::default(),
+            violations: Default::default(),
+            events: Vec::new(),
+        };
+        for (cell, to) in wired.iter().enumerate() {
+            match *to {
+                Wired::Nowhere => {}
+                Wired::Ps if fabric.cells[cell].output.level => {
+                    return Err(BuildError::PsPolarity(fabric.cells[cell].name.clone()));
+                }
+                Wired::Ps => {}
+                Wired::Input { cell, input } => fabric.update_input(cell, input),
+            }
+        }
+        fabric.settle();
+        fabric.take_events();
+        Ok(fabric)
+    }
+}
+
+fn cell(spec: Spec, to: Wired) -> Cell {
+    let inputs = (0..spec.core.inputs())
+        .map(|input| InputWire {
+            source: None,
+            external: false,
+            stuck: false,
+            level: !spec.core.active_level(input),
+            raised: 0,
+        })
+        .collect();
+    let pins = |channel| match &spec.core {
+        Core::Gpio(gpio) => Gpio::pins(gpio, channel).map_or(0, |pins| pins.merged),
+        Core::Intc(_) | Core::Timer(_) => 0,
+    };
+    Cell {
+        pins: [pins(0), pins(1)],
+        output: Output {
+            level: spec.core.idle_output(),
+            to,
+        },
+        inputs,
+        wake: None,
+        counts: vec![Count::default(); spec.core.model().registers().len()],
+        name: spec.name,
+        offset: spec.offset,
+        size: spec.size,
+        core: spec.core,
+    }
+}
+
+fn check_names(specs: &[Spec]) -> Result<(), BuildError> {
+    for (n, spec) in specs.iter().enumerate() {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        if spec.name.is_empty() || !spec.name.chars().all(fits) {
+            return Err(BuildError::Name(spec.name.clone()));
+        }
+        if specs[..n].iter().any(|other| other.name == spec.name) {
+            return Err(BuildError::SameName(spec.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn end(spec: &Spec) -> u64 {
+    u64::from(spec.offset) + u64::from(spec.size)
+}
+
+/// Expects the cells sorted by offset.
+fn check_places(window: u32, specs: &[Spec]) -> Result<(), BuildError> {
+    for spec in specs {
+        let Spec { offset, size, .. } = *spec;
+        let cell = spec.name.clone();
+        if !size.is_power_of_two() || size < DECODED {
+            return Err(BuildError::Size { cell, size });
+        }
+        if offset % size != 0 {
+            let next = u64::from(offset).next_multiple_of(u64::from(size));
+            return Err(BuildError::Unaligned {
+                cell,
+                offset,
+                size,
+                next,
+            });
+        }
+        let end = end(spec);
+        if end > u64::from(window) {
+            return Err(BuildError::Outside {
+                cell,
+                offset,
+                end,
+                window,
+            });
+        }
+    }
+    for pair in specs.windows(2) {
+        let [first, second] = pair else { continue };
+        if end(first) > u64::from(second.offset) {
+            return Err(BuildError::Overlap {
+                first: first.name.clone(),
+                second: second.name.clone(),
+                offset: second.offset,
+                end: end(first),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Names to indices, one per cell.
+fn wire(specs: &[Spec]) -> Result<Vec<Wired>, BuildError> {
+    let mut wired: Vec<Wired> = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let to = match &spec.output {
+            Target::Nowhere => Wired::Nowhere,
+            Target::Ps => Wired::Ps,
+            Target::Input { cell, input } => find_input(specs, spec, cell, *input)?,
+        };
+        if let Wired::Input { cell, input } = to {
+            let taken = wired.iter().position(
+                |other| matches!(other, Wired::Input { cell: c, input: i } if (*c, *i) == (cell, input)),
+            );
+            if let Some(first) = taken {
+                return Err(BuildError::TwoSources {
+                    target: specs[cell].name.clone(),
+                    input: u32::try_from(input).unwrap_or(u32::MAX),
+                    first: specs[first].name.clone(),
+                    second: spec.name.clone(),
+                });
+            }
+        }
+        wired.push(to);
+    }
+    Ok(wired)
+}
+
+fn find_input(specs: &[Spec], from: &Spec, name: &str, input: u32) -> Result<Wired, BuildError> {
+    let Some(cell) = specs.iter().position(|spec| spec.name == name) else {
+        let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        return Err(BuildError::UnknownCell {
+            cell: from.name.clone(),
+            target: name.to_owned(),
+            known: known.join(", "),
+        });
+    };
+    let inputs = specs[cell].core.inputs();
+    match usize::try_from(input) {
+        Ok(input) if input < inputs => Ok(Wired::Input { cell, input }),
+        _ => Err(BuildError::NoSuchInput {
+            cell: from.name.clone(),
+            target: name.to_owned(),
+            input,
+            inputs,
+        }),
+    }
+}
+
+/// Follows every output; each cell has one, so a path either ends or repeats.
+fn check_cycles(specs: &[Spec], wired: &[Wired]) -> Result<(), BuildError> {
+    for start in 0..wired.len() {
+        let mut path = vec![start];
+        let mut at = start;
+        while let Wired::Input { cell, .. } = wired[at] {
+            if let Some(first) = path.iter().position(|&seen| seen == cell) {
+                let mut names: Vec<&str> = path[first..]
+                    .iter()
+                    .map(|&n| specs[n].name.as_str())
+                    .collect();
+                names.push(&specs[cell].name);
+                return Err(BuildError::Cycle(names.join(" -> ")));
+            }
+            path.push(cell);
+            at = cell;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The IP models: each one a struct with registers and pins, testable alone.
+
+pub mod gpio;
+pub mod intc;
+pub mod timer;
+
+#[cfg(test)]
+pub(crate) mod bench;
