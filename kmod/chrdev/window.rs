@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/axirq/<cell>/regs`: a register window, one IP without giving away `/dev/mem`.
+
+use crate::{
+    device::names::{entry_name, Name},
+    linux::{
+        chrdev::{File, Registration},
+        class::{Attribute, Set, Show},
+        code,
+        device::Device,
+        mm::Revocable,
+        Arc, Result, GFP_KERNEL,
+    },
+    registry::Shared,
+};
+use core::{ffi::CStr, fmt};
+
+pub(crate) struct Window {
+    cell: Name,
+    name: Name,
+    window: Arc<Revocable>,
+}
+
+impl Window {
+    pub(crate) fn new(cell: Name, name: Name, window: Revocable) -> Result<Self> {
+        Ok(Self {
+            cell,
+            name,
+            window: Arc::new(window, GFP_KERNEL)?,
+        })
+    }
+
+    /// Adds the node.
+    pub(crate) fn publish(self, shared: &Shared, parent: &Device) -> Result<Published> {
+        let window = self.window.clone();
+        let name = entry_name(&self.cell, &self.name);
+        let name = CStr::from_bytes_until_nul(&name).map_err(|_| code::EINVAL)?;
+        let node = Arc::new(self, GFP_KERNEL)?;
+        Ok(Published {
+            _node: shared
+                .windows
+                .add(parent, name, Set::Window, node.clone(), node)?,
+            _window: Revoked(window),
+        })
+    }
+}
+
+/// A window that can be opened. Dropping it removes the node, then every mapping.
+pub(crate) struct Published {
+    _node: Registration<WindowFile>,
+    _window: Revoked,
+}
+
+/// Revokes a window when dropped.
+struct Revoked(Arc<Revocable>);
+
+impl Drop for Revoked {
+    fn drop(&mut self) {
+        self.0.revoke();
+    }
+}
+
+impl Show for Window {
+    fn show(&self, attribute: Attribute, out: &mut dyn fmt::Write) -> fmt::Result {
+        match attribute {
+            Attribute::Name => write!(out, "{}/{}", self.cell, self.name),
+            Attribute::Cell => write!(out, "{}", self.cell),
+            Attribute::Address => write!(out, "{:#x}", self.window.range().start),
+            Attribute::Size => write!(out, "{:#x}", self.window.range().size),
+            _ => Err(fmt::Error),
+        }
+    }
+}
+
+/// An open window: nothing but what it maps.
+pub(crate) struct WindowFile;
+
+impl File for WindowFile {
+    type Node = Window;
+
+    fn open(_window: &Arc<Window>) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn window(node: &Window) -> Option<&Arc<Revocable>> {
+        Some(&node.window)
+    }
+}

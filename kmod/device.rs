@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An IP core in the fabric: its interrupt pins by name and its register windows, whatever
+//! controller the pins are wired to.
+
+pub(crate) mod names;
+
+use crate::{
+    chrdev::{pin, window},
+    linux::{
+        code,
+        device::{dev_err, dev_info, dev_warn, Device},
+        io::Region,
+        mm::Revocable,
+        of::Node,
+        platform, KVec, Result, GFP_KERNEL,
+    },
+    registry::{Cell, Shared, SHARED},
+};
+use core::{ffi::CStr, fmt::Write};
+use names::Name;
+
+/// A bound IP core.
+pub(crate) struct IpCore {
+    // Nodes go first, each with those who use it; then the regions and the name are free.
+    _pins: KVec<pin::Published>,
+    _windows: KVec<window::Published>,
+    _regions: KVec<Region>,
+    _cell: Cell,
+}
+
+impl platform::Driver for IpCore {
+    const NAME: &'static CStr = c"axirq";
+    const IDS: platform::Ids = platform::Ids::Device;
+
+    fn probe(device: &platform::Device<'_>) -> Result<Self> {
+        let shared = SHARED.get()?;
+        let log = device.device();
+        let Some(node) = device.node() else {
+            dev_err!(log, "no device-tree node: an IP core needs one");
+            return Err(code::EINVAL);
+        };
+        // Before anything is claimed: the controller may be late.
+        let interrupts = interrupts(&log, &node)?;
+        let cell = shared.cells.claim(&log, &node)?;
+        let (regions, windows) = windows(shared, &log, &node, cell.name())?;
+        if interrupts.is_empty() && windows.is_empty() {
+            dev_err!(log, "neither interrupts nor reg: nothing to offer");
+            return Err(code::EINVAL);
+        }
+        let mut pins = KVec::with_capacity(interrupts.len(), GFP_KERNEL)?;
+        for (index, &irq) in interrupts.iter().enumerate() {
+            let name = pin_name(&log, &node, index as u32);
+            let controller = shared.cells.controller(irq);
+            let pin = pin::Pin::new(*cell.name(), name, controller, irq)?;
+            pins.push(pin.publish(shared, &log)?, GFP_KERNEL)?;
+        }
+        dev_info!(
+            log,
+            "{}: {} pins, {} windows",
+            cell.name(),
+            pins.len(),
+            windows.len()
+        );
+        Ok(Self {
+            _pins: pins,
+            _windows: windows,
+            _regions: regions,
+            _cell: cell,
+        })
+    }
+}
+
+/// The node's interrupts, all of them: a node that lists one that cannot be had is in error.
+fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
+    let mut interrupts = KVec::new();
+    for index in 0..node.interrupt_count() {
+        let irq = node.interrupt(index).inspect_err(|&error| {
+            if error.to_errno() != code::EPROBE_DEFER.to_errno() {
+                dev_err!(
+                    log,
+                    "interrupt {} of the node cannot be had ({}): does its controller have that input?",
+                    index,
+                    error.to_errno()
+                );
+            }
+        })?;
+        interrupts.push(irq, GFP_KERNEL)?;
+    }
+    Ok(interrupts)
+}
+
+/// The pin's port name on the block; its number if the node names none.
+fn pin_name(log: &Device, node: &Node<'_>, index: u32) -> Name {
+    let named = node
+        .string(c"interrupt-names", index)
+        .and_then(Name::from_tree);
+    named.unwrap_or_else(|| {
+        let mut name = Name::new();
+        // A short literal and a number always fit.
+        let _ = write!(name, "irq{}", index);
+        dev_warn!(log, "no interrupt-names for interrupt {}: pin {}", index, name);
+        name
+    })
+}
+
+type Windows = (KVec<Region>, KVec<window::Published>);
+
+/// Claims the node's windows. One that is no whole pages is claimed but not offered.
+fn windows(shared: &Shared, log: &Device, node: &Node<'_>, cell: &Name) -> Result<Windows> {
+    let mut regions = KVec::new();
+    let mut windows = KVec::new();
+    for index in 0.. {
+        let Ok(range) = node.window(index) else {
+            break;
+        };
+        let region = Region::request(range, c"axirq").inspect_err(|_| {
+            dev_err!(
+                log,
+                "reg {:#x} of {:#x} bytes overlaps another device's: see /proc/iomem",
+                range.start,
+                range.size
+            );
+        })?;
+        regions.push(region, GFP_KERNEL)?;
+        let Ok(window) = Revocable::new(range) else {
+            dev_warn!(
+                log,
+                "reg {:#x} of {:#x} bytes is not whole pages: mapping it would give away its neighbours",
+                range.start,
+                range.size
+            );
+            continue;
+        };
+        let mut name = Name::new();
+        // A short literal and a number always fit.
+        let _ = match index {
+            0 => write!(name, "regs"),
+            more => write!(name, "regs{}", more),
+        };
+        let window = window::Window::new(*cell, name, window)?;
+        windows.push(window.publish(shared, log)?, GFP_KERNEL)?;
+    }
+    Ok((regions, windows))
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The registers of one AXI INTC, driven: start, mask, unmask, ack, take what is pending, stop.
+//!
+//! Who writes what: IAR, SIE and CIE act on single bits at once, so inputs do not disturb each
+//! other and no lock is needed. Without SIE and CIE, IER is rewritten from `enabled` under a lock.
+//! `enabled` mirrors IER: a bit is set before the hardware's and cleared after it, so an input that
+//! may interrupt is never missing from it.
+
+use super::regs::{CIE, IAR, IER, ISR, MER, MER_HIE, MER_ME, SIE, SIZE};
+use crate::linux::{
+    device::{dev_err, Device},
+    io::Mapping,
+    irq::Trigger,
+    irqdomain::Controller,
+    lock::{Class, RawSpinLock},
+    Result,
+};
+use core::{
+    ffi::CStr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// What start-up found out about the hardware.
+pub(crate) enum Defect {
+    /// Every read answers all ones: nobody is there.
+    DeadBus,
+    /// The Master Enable register does not hold what is written to it.
+    NotAnIntc { mer: u32 },
+    /// No input's enable bit can be set.
+    NoInputs,
+}
+
+/// How often in a row the parent may interrupt with nothing pending before it is shut off. A few
+/// are normal: the write that drops the output is posted.
+const MAX_SPURIOUS: u32 = 10_000;
+
+/// How often an edge-triggered parent is drained before it is let go.
+const MAX_PASSES: u32 = 1_000;
+
+pub(crate) struct Chip {
+    device: Device,
+    registers: Mapping<SIZE>,
+    /// Bits of inputs that exist.
+    inputs: u32,
+    /// Bits of inputs that are edges.
+    edges: u32,
+    /// Whether the hardware has SIE and CIE.
+    has_set_clear: bool,
+    /// The parent forgets a level that does not fall: take all before leaving.
+    parent_is_edge: bool,
+    enabled: AtomicU32,
+    rewrite: RawSpinLock<()>,
+    spurious: AtomicU32,
+}
+
+impl Chip {
+    /// Quiesces the controller, looks what it has, and starts it with every input masked.
+    ///
+    /// `declared` are the inputs that the device tree tells of, `edges` those that are edges.
+    pub(crate) fn start(
+        device: Device,
+        registers: Mapping<SIZE>,
+        declared: u32,
+        edges: u32,
+        parent: Trigger,
+    ) -> Result<core::result::Result<Self, Defect>> {
+        // IER first: clearing ME alone may leave an active output active.
+        registers.write32::<IER>(0);
+        registers.write32::<MER>(0);
+        if registers.read32::<IER>() == u32::MAX {
+            return Ok(Err(Defect::DeadBus));
+        }
+        // The output is off, so enables may be tried. Bits above the real width never read back.
+        registers.write32::<IER>(declared);
+        let inputs = registers.read32::<IER>() & declared;
+        registers.write32::<IER>(0);
+        if inputs == 0 {
+            return Ok(Err(Defect::NoInputs));
+        }
+        registers.write32::<SIE>(1);
+        let has_set = registers.read32::<IER>() & 1 != 0;
+        registers.write32::<IER>(1);
+        registers.write32::<CIE>(1);
+        let has_clear = registers.read32::<IER>() & 1 == 0;
+        registers.write32::<IER>(0);
+
+        registers.write32::<MER>(MER_ME | MER_HIE);
+        let mer = registers.read32::<MER>();
+        if mer != MER_ME | MER_HIE {
+            registers.write32::<MER>(0);
+            return Ok(Err(Defect::NotAnIntc { mer }));
+        }
+        // After HIE: what came before it may show up only now.
+        registers.write32::<IAR>(u32::MAX);
+        Ok(Ok(Self {
+            device,
+            registers,
+            inputs,
+            edges: edges & inputs,
+            has_set_clear: has_set && has_clear,
+            parent_is_edge: parent == Trigger::Edge,
+            enabled: AtomicU32::new(0),
+            rewrite: RawSpinLock::new((), Class::REGISTER_SHADOW)?,
+            spurious: AtomicU32::new(0),
+        }))
+    }
+
+    /// Bits of the inputs that exist.
+    pub(crate) fn inputs(&self) -> u32 {
+        self.inputs
+    }
+
+    /// Whether inputs are masked and unmasked by single-bit writes.
+    pub(crate) fn has_set_clear(&self) -> bool {
+        self.has_set_clear
+    }
+
+    /// Calls `deliver` for each pending input, lowest first. Returns how many there were.
+    fn take(&self, deliver: &mut impl FnMut(u32)) -> u32 {
+        // ISR and the mirror of IER say what the optional IPR would, in one read as well. The
+        // mirror also keeps a bus that reads all-ones from naming lines that nobody waits for.
+        let mut pending =
+            self.registers.read32::<ISR>() & self.enabled.load(Ordering::Acquire) & self.inputs;
+        let count = pending.count_ones();
+        while pending != 0 {
+            deliver(pending.trailing_zeros());
+            pending &= pending - 1;
+        }
+        count
+    }
+}
+
+fn bit(hwirq: u32) -> u32 {
+    1u32.checked_shl(hwirq).unwrap_or(0)
+}
+
+impl Controller for Chip {
+    const NAME: &'static CStr = c"axi-intc";
+
+    fn trigger(&self, hwirq: u32) -> Trigger {
+        if self.edges & bit(hwirq) != 0 {
+            Trigger::Edge
+        } else {
+            Trigger::Level
+        }
+    }
+
+    fn is_input(&self, hwirq: u32) -> bool {
+        self.inputs & bit(hwirq) != 0
+    }
+
+    fn mask(&self, hwirq: u32) {
+        let bit = bit(hwirq);
+        if self.has_set_clear {
+            self.registers.write32::<CIE>(bit);
+            self.enabled.fetch_and(!bit, Ordering::Release);
+        } else {
+            let _rewrite = self.rewrite.lock();
+            let enabled = self.enabled.fetch_and(!bit, Ordering::Release) & !bit;
+            self.registers.write32::<IER>(enabled);
+        }
+    }
+
+    fn unmask(&self, hwirq: u32) {
+        let bit = bit(hwirq);
+        // A level's latch was set again for as long as the source asserted; now is the time to
+        // clear it. If the source still asserts, the latch is back before IER is, and nothing is
+        // lost. An edge that came while masked stays latched and fires.
+        if self.edges & bit == 0 {
+            self.registers.write32::<IAR>(bit);
+        }
+        if self.has_set_clear {
+            self.enabled.fetch_or(bit, Ordering::Release);
+            self.registers.write32::<SIE>(bit);
+        } else {
+            let _rewrite = self.rewrite.lock();
+            let enabled = self.enabled.fetch_or(bit, Ordering::Release) | bit;
+            self.registers.write32::<IER>(enabled);
+        }
+    }
+
+    fn ack(&self, hwirq: u32) {
+        self.registers.write32::<IAR>(bit(hwirq));
+    }
+
+    fn activate(&self, hwirq: u32) {
+        self.ack(hwirq);
+    }
+
+    fn handle(&self, mut deliver: impl FnMut(u32)) -> bool {
+        let mut passes = 0;
+        let mut total = 0;
+        loop {
+            let count = self.take(&mut deliver);
+            total += count;
+            passes += 1;
+            // A level parent interrupts again by itself if more has come.
+            if count == 0 || !self.parent_is_edge || passes == MAX_PASSES {
+                break;
+            }
+        }
+        if total != 0 {
+            // The handler of one controller runs on one CPU at a time; the counter only has to be
+            // whole.
+            if self.spurious.load(Ordering::Relaxed) != 0 {
+                self.spurious.store(0, Ordering::Relaxed);
+            }
+            return true;
+        }
+        if self.spurious.fetch_add(1, Ordering::Relaxed) + 1 < MAX_SPURIOUS {
+            return true;
+        }
+        dev_err!(
+            self.device,
+            "{} interrupts in a row with nothing pending: shut off; unbind and bind the controller once its hardware answers again",
+            MAX_SPURIOUS
+        );
+        false
+    }
+}
+
+impl Drop for Chip {
+    fn drop(&mut self) {
+        self.registers.write32::<IER>(0);
+        self.registers.write32::<MER>(0);
+    }
+}

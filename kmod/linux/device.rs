@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `struct device`: a counted reference, and log lines that name it.
+
+use super::bindings;
+use core::{
+    ffi::{c_void, CStr},
+    fmt, ptr,
+};
+
+/// A reference to a device.
+///
+/// # Invariants
+///
+/// The pointer holds one count of the device's reference counter.
+pub(crate) struct Device(*mut bindings::device);
+
+// SAFETY: A counted reference may be used and given back from any task.
+unsafe impl Send for Device {}
+// SAFETY: As above.
+unsafe impl Sync for Device {}
+
+impl Device {
+    /// # Safety
+    ///
+    /// `raw` is a valid device.
+    pub(super) unsafe fn get(raw: *mut bindings::device) -> Self {
+        // SAFETY: Valid, says the caller.
+        Self(unsafe { bindings::get_device(raw) })
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::device {
+        self.0
+    }
+
+    /// Prints one log line that names the device.
+    pub(crate) fn print(&self, level: Level, message: fmt::Arguments<'_>) {
+        // SAFETY: The device is valid (type invariant). `%pA` is the kernel's conversion for
+        // `fmt::Arguments`; it has read them when the call returns.
+        unsafe {
+            bindings::_dev_printk(
+                level.0.as_ptr().cast(),
+                self.0,
+                c"%pA\n".as_ptr().cast(),
+                ptr::from_ref(&message).cast::<c_void>(),
+            )
+        };
+    }
+}
+
+impl Clone for Device {
+    fn clone(&self) -> Self {
+        // SAFETY: Valid (type invariant).
+        unsafe { Self::get(self.0) }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: Gives back the one count that this value holds (type invariant).
+        unsafe { bindings::put_device(self.0) };
+    }
+}
+
+/// How serious a log line is.
+#[derive(Clone, Copy)]
+pub(crate) struct Level(&'static CStr);
+
+impl Level {
+    pub(crate) const ERR: Self = Self(c"\x013");
+    pub(crate) const WARN: Self = Self(c"\x014");
+    pub(crate) const INFO: Self = Self(c"\x016");
+}
+
+/// Logs an error of a device: `dev_err!(device, "format", …)`.
+macro_rules! dev_err {
+    ($device:expr, $($message:tt)*) => {
+        $device.print($crate::linux::device::Level::ERR, format_args!($($message)*))
+    };
+}
+
+/// Logs a warning of a device.
+macro_rules! dev_warn {
+    ($device:expr, $($message:tt)*) => {
+        $device.print($crate::linux::device::Level::WARN, format_args!($($message)*))
+    };
+}
+
+/// Logs news of a device.
+macro_rules! dev_info {
+    ($device:expr, $($message:tt)*) => {
+        $device.print($crate::linux::device::Level::INFO, format_args!($($message)*))
+    };
+}
+
+pub(crate) use {dev_err, dev_info, dev_warn};

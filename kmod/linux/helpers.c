@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/irq.h>
+#include <linux/irqchip/chained_irq.h>
+#include <linux/irqdesc.h>
+#include <linux/irqdomain.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/of.h>
+#include <linux/of_platform.h>
+#include <linux/platform_device.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include <linux/wait.h>
+
+#include "helpers.h"
+
+MODULE_AUTHOR("The axirq developers");
+
+/* Locks and waiting */
+
+static struct lock_class_key lock_keys[AXIRQ_LOCK_CLASSES];
+static const char * const lock_names[AXIRQ_LOCK_CLASSES] = {
+	[AXIRQ_LOCK_REGISTER_SHADOW] = "axirq:register_shadow",
+	[AXIRQ_LOCK_LINE_STATE] = "axirq:line_state",
+	[AXIRQ_LOCK_LINE_USERS] = "axirq:line_users",
+	[AXIRQ_LOCK_NODES] = "axirq:nodes",
+	[AXIRQ_LOCK_WINDOW] = "axirq:window",
+	[AXIRQ_LOCK_MARK] = "axirq:mark",
+	[AXIRQ_LOCK_CELLS] = "axirq:cells",
+};
+
+void axirq_raw_spin_lock_init(raw_spinlock_t *lock, enum axirq_lock_class class)
+{
+	raw_spin_lock_init(lock);
+	lockdep_set_class_and_name(lock, &lock_keys[class], lock_names[class]);
+}
+
+unsigned long axirq_raw_spin_lock_irqsave(raw_spinlock_t *lock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(lock, flags);
+	return flags;
+}
+
+void axirq_raw_spin_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(lock, flags);
+}
+
+void axirq_mutex_init(struct mutex *lock, enum axirq_lock_class class)
+{
+	mutex_init(lock);
+	lockdep_set_class_and_name(lock, &lock_keys[class], lock_names[class]);
+}
+
+void axirq_mutex_lock(struct mutex *lock)
+{
+	mutex_lock(lock);
+}
+
+void axirq_mutex_unlock(struct mutex *lock)
+{
+	mutex_unlock(lock);
+}
+
+void axirq_init_waitqueue_head(struct wait_queue_head *queue)
+{
+	init_waitqueue_head(queue);
+}
+
+void axirq_poll_wait(struct file *file, struct wait_queue_head *queue, poll_table *table)
+{
+	poll_wait(file, queue, table);
+}
+
+/* Registers */
+
+void __iomem *axirq_ioremap(phys_addr_t start, size_t size)
+{
+	return ioremap(start, size);
+}
+
+void axirq_iounmap(void __iomem *base)
+{
+	iounmap(base);
+}
+
+u32 axirq_readl(const void __iomem *address)
+{
+	return readl(address);
+}
+
+void axirq_writel(u32 value, void __iomem *address)
+{
+	writel(value, address);
+}
+
+bool axirq_request_mem_region(resource_size_t start, resource_size_t size, const char *name)
+{
+	return request_mem_region(start, size, name);
+}
+
+void axirq_release_mem_region(resource_size_t start, resource_size_t size)
+{
+	release_mem_region(start, size);
+}
+
+/* Interrupts */
+
+struct irq_domain *axirq_irq_domain_create(struct fwnode_handle *fwnode, unsigned int size,
+					   const struct irq_domain_ops *ops, void *data)
+{
+	return irq_domain_create_linear(fwnode, size, ops, data);
+}
+
+void *axirq_irq_domain_data(struct irq_domain *domain)
+{
+	return domain->host_data;
+}
+
+unsigned int axirq_irq_create_mapping(struct irq_domain *domain, unsigned long hwirq)
+{
+	return irq_create_mapping(domain, hwirq);
+}
+
+unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwirq)
+{
+	return irq_find_mapping(domain, hwirq);
+}
+
+/*
+ * Lines of one of our controllers nest inside the parent's in the chained
+ * handler; a class of their own keeps lockdep from seeing recursion there.
+ */
+static struct lock_class_key irq_lock_key, irq_request_key;
+
+void axirq_irq_describe(unsigned int irq, unsigned int trigger)
+{
+	irq_set_lockdep_class(irq, &irq_lock_key, &irq_request_key);
+	irqd_set_trigger_type(irq_get_irq_data(irq), trigger);
+	irq_set_noprobe(irq);
+}
+
+void axirq_irq_forget(unsigned int irq)
+{
+	irq_set_chip_and_handler(irq, NULL, NULL);
+	irq_set_chip_data(irq, NULL);
+}
+
+unsigned int axirq_irq_trigger(unsigned int irq)
+{
+	return irq_get_trigger_type(irq);
+}
+
+/* Whether another controller's chained handler sits on @irq. */
+bool axirq_irq_is_taken(unsigned int irq)
+{
+	return irq_has_action(irq) || irq_get_handler_data(irq);
+}
+
+const char *axirq_irq_chip_name(unsigned int irq)
+{
+	struct irq_chip *chip = irq_get_chip(irq);
+
+	return chip ? chip->name : NULL;
+}
+
+struct fwnode_handle *axirq_irq_fwnode(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	return data && data->domain ? data->domain->fwnode : NULL;
+}
+
+bool axirq_irq_has_action(unsigned int irq)
+{
+	return irq_has_action(irq);
+}
+
+void axirq_chained_irq_enter(struct irq_desc *desc)
+{
+	chained_irq_enter(irq_desc_get_chip(desc), desc);
+}
+
+void axirq_chained_irq_exit(struct irq_desc *desc)
+{
+	chained_irq_exit(irq_desc_get_chip(desc), desc);
+}
+
+void *axirq_irq_desc_handler_data(struct irq_desc *desc)
+{
+	return irq_desc_get_handler_data(desc);
+}
+
+unsigned int axirq_irq_desc_irq(struct irq_desc *desc)
+{
+	return irq_desc_get_irq(desc);
+}
+
+/* Platform drivers and device trees */
+
+static const struct of_device_id intc_ids[] = {
+	{ .compatible = "xlnx,xps-intc-1.00.a" },
+	{ }
+};
+MODULE_DEVICE_TABLE(of, intc_ids);
+
+#define OF_ID_MAX 16
+
+/* The driver's own compatible, then what of_id= names; the last stays empty. */
+static struct of_device_id device_ids[1 + OF_ID_MAX + 1] = {
+	{ .compatible = "axirq,ip-core" },
+};
+MODULE_DEVICE_TABLE(of, device_ids);
+
+/* Runs before the module's init: no driver looks at the table yet. */
+static int of_id_set(const char *value, const struct kernel_param *param)
+{
+	struct of_device_id *id = &device_ids[1];
+
+	while (*value && *value != '\n') {
+		size_t length = strcspn(value, ":\n");
+
+		if (!length || length >= sizeof(id->compatible)) {
+			pr_err("axirq: of_id: a compatible has 1 to %zu characters\n",
+			       sizeof(id->compatible) - 1);
+			return -EINVAL;
+		}
+		if (id == &device_ids[1 + OF_ID_MAX]) {
+			pr_err("axirq: of_id: more than %d compatibles\n", OF_ID_MAX);
+			return -E2BIG;
+		}
+		memset(id, 0, sizeof(*id));
+		memcpy(id->compatible, value, length);
+		id++;
+		value += length;
+		if (*value == ':')
+			value++;
+	}
+	memset(id, 0, sizeof(*id));
+	return 0;
+}
+
+static int of_id_get(char *buffer, const struct kernel_param *param)
+{
+	const struct of_device_id *id;
+	int at = 0;
+
+	for (id = &device_ids[1]; id->compatible[0]; id++)
+		at += sysfs_emit_at(buffer, at, "%s%s", at ? ":" : "", id->compatible);
+	return at + sysfs_emit_at(buffer, at, "\n");
+}
+
+static const struct kernel_param_ops of_id_ops = { .set = of_id_set, .get = of_id_get };
+module_param_cb(of_id, &of_id_ops, NULL, 0444);
+MODULE_PARM_DESC(of_id, "compatibles of IP cores to bind besides axirq,ip-core, separated by ':'");
+
+const struct of_device_id *axirq_intc_ids(void)
+{
+	return intc_ids;
+}
+
+const struct of_device_id *axirq_device_ids(void)
+{
+	return device_ids;
+}
+
+int axirq_platform_driver_register(struct platform_driver *driver)
+{
+	return platform_driver_register(driver);
+}
+
+void axirq_platform_driver_set_remove(struct platform_driver *driver,
+				      void (*remove)(struct platform_device *))
+{
+	driver->remove = remove;
+}
+
+void *axirq_platform_get_drvdata(struct platform_device *device)
+{
+	return platform_get_drvdata(device);
+}
+
+void axirq_platform_set_drvdata(struct platform_device *device, void *data)
+{
+	platform_set_drvdata(device, data);
+}
+
+struct device *axirq_platform_device(struct platform_device *device)
+{
+	return &device->dev;
+}
+
+struct device_node *axirq_device_node(struct device *device)
+{
+	return dev_of_node(device);
+}
+
+struct fwnode_handle *axirq_node_fwnode(struct device_node *node)
+{
+	return of_fwnode_handle(node);
+}
+
+const char *axirq_device_name(struct device *device)
+{
+	return dev_name(device);
+}
+
+void *axirq_device_drvdata(struct device *device)
+{
+	return dev_get_drvdata(device);
+}
+
+int axirq_of_node_path(struct device_node *node, char *path, size_t size)
+{
+	return snprintf(path, size, "%pOF", node);
+}
+
+int axirq_of_node_name(struct device_node *node, char *name, size_t size)
+{
+	return snprintf(name, size, "%pOFP", node);
+}
+
+/* The @index-th property of @node; -ENOENT after the last. */
+int axirq_of_node_property(struct device_node *node, unsigned int index, const char **name,
+			   const char **value, int *length)
+{
+	struct property *property;
+
+	for_each_property_of_node(node, property) {
+		if (index--)
+			continue;
+		*name = property->name;
+		*value = property->value;
+		*length = property->length;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+void axirq_of_node_put(struct device_node *node)
+{
+	of_node_put(node);
+}
+
+/* Character devices */
+
+void axirq_cdev_init(struct cdev *cdev, const struct file_operations *ops)
+{
+	cdev_init(cdev, ops);
+	cdev->owner = THIS_MODULE;
+}
+
+struct cdev *axirq_inode_cdev(struct inode *inode)
+{
+	return inode->i_cdev;
+}
+
+unsigned int axirq_inode_minor(struct inode *inode)
+{
+	return iminor(inode);
+}
+
+dev_t axirq_mkdev(unsigned int major, unsigned int minor)
+{
+	return MKDEV(major, minor);
+}
+
+unsigned int axirq_major(dev_t dev)
+{
+	return MAJOR(dev);
+}
+
+/* /dev/axirq/<cell>/<pin>: sysfs has '!' where the path has '/'. */
+static char *devnode(const struct device *dev, umode_t *mode)
+{
+	char *path = kasprintf(GFP_KERNEL, "axirq/%s", dev_name(dev));
+
+	return path ? strreplace(path, '!', '/') : NULL;
+}
+
+struct class *axirq_class_create(void)
+{
+	struct class *class = class_create("axirq");
+
+	if (!IS_ERR(class))
+		class->devnode = devnode;
+	return class;
+}
+
+#define AXIRQ_ATTR(_name, _which)							\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buffer) \
+{											\
+	return axirq_show_attribute(dev_get_drvdata(dev), _which, buffer);		\
+}											\
+static struct device_attribute dev_attr_##_name
+
+#define PIN_ATTR(_name, _which)								\
+	AXIRQ_ATTR(pin_##_name, _which) = __ATTR(_name, 0444, pin_##_name##_show, NULL)
+#define WINDOW_ATTR(_name, _which)							\
+	AXIRQ_ATTR(window_##_name, _which) = __ATTR(_name, 0444, window_##_name##_show, NULL)
+
+PIN_ATTR(name, AXIRQ_ATTR_NAME);
+PIN_ATTR(cell, AXIRQ_ATTR_CELL);
+PIN_ATTR(pin, AXIRQ_ATTR_PIN);
+PIN_ATTR(controller, AXIRQ_ATTR_CONTROLLER);
+PIN_ATTR(hwirq, AXIRQ_ATTR_HWIRQ);
+PIN_ATTR(irq, AXIRQ_ATTR_IRQ);
+PIN_ATTR(trigger, AXIRQ_ATTR_TRIGGER);
+PIN_ATTR(count, AXIRQ_ATTR_COUNT);
+PIN_ATTR(state, AXIRQ_ATTR_STATE);
+
+static struct attribute *pin_attrs[] = {
+	&dev_attr_pin_name.attr,
+	&dev_attr_pin_cell.attr,
+	&dev_attr_pin_pin.attr,
+	&dev_attr_pin_controller.attr,
+	&dev_attr_pin_hwirq.attr,
+	&dev_attr_pin_irq.attr,
+	&dev_attr_pin_trigger.attr,
+	&dev_attr_pin_count.attr,
+	&dev_attr_pin_state.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(pin);
+
+WINDOW_ATTR(name, AXIRQ_ATTR_NAME);
+WINDOW_ATTR(cell, AXIRQ_ATTR_CELL);
+WINDOW_ATTR(address, AXIRQ_ATTR_ADDRESS);
+WINDOW_ATTR(size, AXIRQ_ATTR_SIZE);
+
+static struct attribute *window_attrs[] = {
+	&dev_attr_window_name.attr,
+	&dev_attr_window_cell.attr,
+	&dev_attr_window_address.attr,
+	&dev_attr_window_size.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(window);
+
+struct device *axirq_pin_device_create(struct class *class, struct device *parent, dev_t dev,
+				       void *data, const char *name)
+{
+	return device_create_with_groups(class, parent, dev, data, pin_groups, "%s", name);
+}
+
+struct device *axirq_window_device_create(struct class *class, struct device *parent, dev_t dev,
+					  void *data, const char *name)
+{
+	return device_create_with_groups(class, parent, dev, data, window_groups, "%s", name);
+}
+
+unsigned long axirq_copy_to_user(void __user *to, const void *from, unsigned long n)
+{
+	return copy_to_user(to, from, n);
+}
+
+unsigned long axirq_copy_from_user(void *to, const void __user *from, unsigned long n)
+{
+	return copy_from_user(to, from, n);
+}
+
+/* Mappings */
+
+unsigned long axirq_page_size(void)
+{
+	return PAGE_SIZE;
+}
+
+/* Zeroed, and allowed to be mapped by user space. */
+void *axirq_vmalloc_user_page(void)
+{
+	return vmalloc_user(PAGE_SIZE);
+}
+
+unsigned long axirq_vma_length(const struct vm_area_struct *vma)
+{
+	return vma->vm_end - vma->vm_start;
+}
+
+bool axirq_vma_is_shared(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_SHARED;
+}
+
+bool axirq_vma_is_writable(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_WRITE;
+}
+
+void axirq_vma_make_io(struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+}
+
+void axirq_vma_forbid_write(struct vm_area_struct *vma)
+{
+	vm_flags_clear(vma, VM_MAYWRITE);
+}
+
+void axirq_unmap_file(struct file *file)
+{
+	unmap_mapping_range(file->f_mapping, 0, 0, 1);
+}
+
+struct file *axirq_fault_file(struct vm_fault *fault)
+{
+	return fault->vma->vm_file;
+}
+
+vm_fault_t axirq_fault_insert(struct vm_fault *fault, phys_addr_t start)
+{
+	return vmf_insert_pfn(fault->vma, fault->address, PHYS_PFN(start) + fault->pgoff);
+}
+
+vm_fault_t axirq_fault_sigbus(void)
+{
+	return VM_FAULT_SIGBUS;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C inlines and macros as symbols, for Rust. No logic: what can be written in
+ * Rust is.
+ */
+#ifndef AXIRQ_HELPERS_H
+#define AXIRQ_HELPERS_H
+
+#include <linux/mm_types.h>
+#include <linux/poll.h>
+
+struct cdev;
+struct class;
+struct device;
+struct device_node;
+struct file;
+struct fwnode_handle;
+struct inode;
+struct irq_data;
+struct irq_desc;
+struct irq_domain;
+struct irq_domain_ops;
+struct mutex;
+struct of_device_id;
+struct platform_device;
+struct platform_driver;
+struct vm_area_struct;
+struct vm_fault;
+struct wait_queue_head;
+
+/* Casts with __force do not come through bindgen; enum values do. */
+enum axirq_poll_events {
+	AXIRQ_POLL_IN = (__force int)(EPOLLIN | EPOLLRDNORM),
+	AXIRQ_POLL_GONE = (__force int)(EPOLLERR | EPOLLHUP),
+};
+
+/* Each class of lock has a lockdep key of its own. */
+enum axirq_lock_class {
+	AXIRQ_LOCK_REGISTER_SHADOW,
+	AXIRQ_LOCK_LINE_STATE,
+	AXIRQ_LOCK_LINE_USERS,
+	AXIRQ_LOCK_NODES,
+	AXIRQ_LOCK_WINDOW,
+	AXIRQ_LOCK_MARK,
+	AXIRQ_LOCK_CELLS,
+	AXIRQ_LOCK_CLASSES,
+};
+
+/* Attributes of /sys/class/axirq; the name of each is in helpers.c. */
+enum axirq_attribute {
+	AXIRQ_ATTR_NAME,
+	AXIRQ_ATTR_CELL,
+	AXIRQ_ATTR_PIN,
+	AXIRQ_ATTR_CONTROLLER,
+	AXIRQ_ATTR_HWIRQ,
+	AXIRQ_ATTR_IRQ,
+	AXIRQ_ATTR_TRIGGER,
+	AXIRQ_ATTR_COUNT,
+	AXIRQ_ATTR_STATE,
+	AXIRQ_ATTR_ADDRESS,
+	AXIRQ_ATTR_SIZE,
+};
+
+void axirq_raw_spin_lock_init(struct raw_spinlock *lock, enum axirq_lock_class class);
+unsigned long axirq_raw_spin_lock_irqsave(struct raw_spinlock *lock);
+void axirq_raw_spin_unlock_irqrestore(struct raw_spinlock *lock, unsigned long flags);
+void axirq_mutex_init(struct mutex *lock, enum axirq_lock_class class);
+void axirq_mutex_lock(struct mutex *lock);
+void axirq_mutex_unlock(struct mutex *lock);
+void axirq_init_waitqueue_head(struct wait_queue_head *queue);
+void axirq_poll_wait(struct file *file, struct wait_queue_head *queue, struct poll_table_struct *table);
+
+void __iomem *axirq_ioremap(phys_addr_t start, size_t size);
+void axirq_iounmap(void __iomem *base);
+u32 axirq_readl(const void __iomem *address);
+void axirq_writel(u32 value, void __iomem *address);
+bool axirq_request_mem_region(resource_size_t start, resource_size_t size, const char *name);
+void axirq_release_mem_region(resource_size_t start, resource_size_t size);
+
+struct irq_domain *axirq_irq_domain_create(struct fwnode_handle *fwnode, unsigned int size,
+					   const struct irq_domain_ops *ops, void *data);
+void *axirq_irq_domain_data(struct irq_domain *domain);
+unsigned int axirq_irq_create_mapping(struct irq_domain *domain, unsigned long hwirq);
+unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwirq);
+void axirq_irq_describe(unsigned int irq, unsigned int trigger);
+void axirq_irq_forget(unsigned int irq);
+unsigned int axirq_irq_trigger(unsigned int irq);
+bool axirq_irq_is_taken(unsigned int irq);
+const char *axirq_irq_chip_name(unsigned int irq);
+struct fwnode_handle *axirq_irq_fwnode(unsigned int irq);
+bool axirq_irq_has_action(unsigned int irq);
+void axirq_chained_irq_enter(struct irq_desc *desc);
+void axirq_chained_irq_exit(struct irq_desc *desc);
+void *axirq_irq_desc_handler_data(struct irq_desc *desc);
+unsigned int axirq_irq_desc_irq(struct irq_desc *desc);
+
+int axirq_platform_driver_register(struct platform_driver *driver);
+void axirq_platform_driver_set_remove(struct platform_driver *driver,
+				      void (*remove)(struct platform_device *));
+void *axirq_platform_get_drvdata(struct platform_device *device);
+void axirq_platform_set_drvdata(struct platform_device *device, void *data);
+struct device *axirq_platform_device(struct platform_device *device);
+struct device_node *axirq_device_node(struct device *device);
+struct fwnode_handle *axirq_node_fwnode(struct device_node *node);
+const char *axirq_device_name(struct device *device);
+void *axirq_device_drvdata(struct device *device);
+const struct of_device_id *axirq_intc_ids(void);
+const struct of_device_id *axirq_device_ids(void);
+int axirq_of_node_path(struct device_node *node, char *path, size_t size);
+int axirq_of_node_name(struct device_node *node, char *name, size_t size);
+int axirq_of_node_property(struct device_node *node, unsigned int index, const char **name,
+			   const char **value, int *length);
+void axirq_of_node_put(struct device_node *node);
+
+void axirq_cdev_init(struct cdev *cdev, const struct file_operations *ops);
+struct cdev *axirq_inode_cdev(struct inode *inode);
+unsigned int axirq_inode_minor(struct inode *inode);
+dev_t axirq_mkdev(unsigned int major, unsigned int minor);
+unsigned int axirq_major(dev_t dev);
+struct class *axirq_class_create(void);
+struct device *axirq_pin_device_create(struct class *class, struct device *parent, dev_t dev,
+				       void *data, const char *name);
+struct device *axirq_window_device_create(struct class *class, struct device *parent, dev_t dev,
+					  void *data, const char *name);
+unsigned long axirq_copy_to_user(void __user *to, const void *from, unsigned long n);
+unsigned long axirq_copy_from_user(void *to, const void __user *from, unsigned long n);
+
+unsigned long axirq_page_size(void);
+void *axirq_vmalloc_user_page(void);
+unsigned long axirq_vma_length(const struct vm_area_struct *vma);
+bool axirq_vma_is_shared(const struct vm_area_struct *vma);
+bool axirq_vma_is_writable(const struct vm_area_struct *vma);
+void axirq_vma_make_io(struct vm_area_struct *vma);
+void axirq_vma_forbid_write(struct vm_area_struct *vma);
+void axirq_unmap_file(struct file *file);
+struct file *axirq_fault_file(struct vm_fault *fault);
+vm_fault_t axirq_fault_insert(struct vm_fault *fault, phys_addr_t start);
+vm_fault_t axirq_fault_sigbus(void);
+
+/* Implemented in Rust. */
+ssize_t axirq_show_attribute(void *data, enum axirq_attribute which, char *buffer);
+
+#endif

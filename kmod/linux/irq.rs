@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Linux interrupts by number: claiming, enabling, asking what they are.
+
+use super::{bindings, compat::to_result, Arc, KVec, Result, GFP_KERNEL};
+use core::ffi::{c_int, c_void, CStr};
+
+/// What makes a line fire.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    Edge,
+    Level,
+}
+
+/// Handles an interrupt.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// Runs in hard-interrupt context (in a thread on `PREEMPT_RT`): no sleeping, no allocation.
+    fn handle(&self);
+}
+
+/// An interrupt claimed exclusively, with its handler; disabled until [`enable`] is called.
+///
+/// # Invariants
+///
+/// `irq` was requested with `handler`'s address as cookie, and not freed.
+pub(crate) struct Registration<T: Handler> {
+    irq: u32,
+    handler: Arc<T>,
+    // The kernel keeps a pointer to the name.
+    _name: KVec<u8>,
+}
+
+impl<T: Handler> Registration<T> {
+    /// Claims `irq`. `EBUSY` if somebody else holds it.
+    ///
+    /// `name` shows up in `/proc/interrupts`; the kernel also makes a folder of that name, so it
+    /// must not contain a slash.
+    pub(crate) fn request(irq: u32, name: &[u8], handler: Arc<T>) -> Result<Self> {
+        // Probe-shared keeps the core from logging a conflict that the caller reports.
+        const FLAGS: u32 = bindings::IRQF_NO_AUTOEN | bindings::IRQF_PROBE_SHARED;
+
+        let mut stored = KVec::with_capacity(name.len() + 1, GFP_KERNEL)?;
+        stored.extend_from_slice(name, GFP_KERNEL)?;
+        stored.push(0, GFP_KERNEL)?;
+        // SAFETY:
+        // - `trampoline::<T>` fits `irq_handler_t` and takes the cookie for a `T`;
+        // - the cookie is valid until `free_irq` in `drop`: `handler` keeps it alive, and the
+        //   address of an `Arc`'s content does not change;
+        // - the name is terminated and lives as long as the action, in `_name`;
+        // - an interrupt before this function returns sees a complete `T`.
+        let result = to_result(unsafe {
+            bindings::request_threaded_irq(
+                irq,
+                Some(trampoline::<T>),
+                None,
+                FLAGS as _,
+                stored.as_ptr().cast(),
+                cookie(&handler),
+            )
+        });
+        result?;
+        Ok(Self {
+            irq,
+            handler,
+            _name: stored,
+        })
+    }
+}
+
+impl<T: Handler> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: Requested with this cookie (type invariant). `free_irq` returns once running
+        // handlers have, so nobody uses `handler` on its behalf past this line.
+        unsafe { bindings::free_irq(self.irq, cookie(&self.handler)) };
+    }
+}
+
+fn cookie<T>(handler: &Arc<T>) -> *mut c_void {
+    core::ptr::from_ref::<T>(handler).cast_mut().cast()
+}
+
+unsafe extern "C" fn trampoline<T: Handler>(
+    _irq: c_int,
+    cookie: *mut c_void,
+) -> bindings::irqreturn_t {
+    // SAFETY: The cookie of `request`, which stays valid until `free_irq` returns.
+    let handler = unsafe { &*cookie.cast::<T>() };
+    handler.handle();
+    bindings::irqreturn_IRQ_HANDLED
+}
+
+/// Undoes one [`disable_nosync`] (or the state after `request`). Any context.
+///
+/// Calls have to be balanced: the caller keeps a flag under a lock.
+pub(crate) fn enable(irq: u32) {
+    // SAFETY: No preconditions; an unbalanced call is logged by the kernel.
+    unsafe { bindings::enable_irq(irq) };
+}
+
+/// Disables an interrupt without waiting for a running handler. Any context.
+pub(crate) fn disable_nosync(irq: u32) {
+    // SAFETY: No preconditions.
+    unsafe { bindings::disable_irq_nosync(irq) };
+}
+
+/// From now on, disabling masks in hardware at once instead of at the next interrupt.
+pub(crate) fn set_disable_unlazy(irq: u32) {
+    // SAFETY: No preconditions.
+    unsafe { bindings::irq_modify_status(irq, 0, bindings::IRQ_DISABLE_UNLAZY as _) };
+}
+
+/// Forgets an edge that was latched before now, where the controller can.
+pub(crate) fn clear_pending(irq: u32) {
+    // SAFETY: No preconditions. A controller without this ability answers an error: ours acks
+    // when a line is claimed, so nothing is stale there.
+    let _ = unsafe {
+        bindings::irq_set_irqchip_state(
+            irq,
+            bindings::irqchip_irq_state_IRQCHIP_STATE_PENDING,
+            false,
+        )
+    };
+}
+
+/// What Linux takes the interrupt's trigger for; unset counts as level, which loses nothing.
+pub(crate) fn trigger(irq: u32) -> Trigger {
+    // SAFETY: No preconditions.
+    let trigger = unsafe { bindings::axirq_irq_trigger(irq) };
+    if trigger & bindings::IRQ_TYPE_EDGE_BOTH != 0 {
+        Trigger::Edge
+    } else {
+        Trigger::Level
+    }
+}
+
+/// Whether anybody holds the interrupt.
+pub(crate) fn is_held(irq: u32) -> bool {
+    // SAFETY: No preconditions.
+    unsafe { bindings::axirq_irq_has_action(irq) }
+}
+
+/// The controller's own number of an interrupt.
+pub(crate) fn hwirq(irq: u32) -> u64 {
+    // SAFETY: No preconditions.
+    let data = unsafe { bindings::irq_get_irq_data(irq) };
+    // SAFETY: Null, or valid for as long as the interrupt is mapped, which the caller's claim on
+    // its controller ensures.
+    unsafe { data.as_ref() }.map_or(0, |data| data.hwirq as u64)
+}
+
+/// Identifies the device-tree node of an interrupt's controller; 0 if it has none.
+pub(crate) fn controller_node(irq: u32) -> usize {
+    // SAFETY: No preconditions.
+    unsafe { bindings::axirq_irq_fwnode(irq) as usize }
+}
+
+/// Calls `f` with the irqchip's name of an interrupt.
+pub(crate) fn with_chip_name<R>(irq: u32, f: impl FnOnce(&[u8]) -> R) -> R {
+    // SAFETY: No preconditions.
+    let name = unsafe { bindings::axirq_irq_chip_name(irq) };
+    if name.is_null() {
+        return f(b"none");
+    }
+    // SAFETY: Chip names are string constants of the chip's driver, loaded while the interrupt
+    // is mapped.
+    f(unsafe { CStr::from_ptr(name.cast()) }.to_bytes())
+}

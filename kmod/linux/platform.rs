@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Platform drivers.
+
+use super::{
+    bindings,
+    compat::{to_errno, to_result},
+    device,
+    of::Node,
+    KBox, Result, GFP_KERNEL,
+};
+use core::{cell::UnsafeCell, ffi::c_int, ffi::CStr, marker::PhantomData};
+
+/// What a driver binds.
+#[derive(Clone, Copy)]
+pub(crate) enum Ids {
+    /// AXI interrupt controllers.
+    Intc,
+    /// IP cores: our own compatible and those of the module parameter `of_id`.
+    Device,
+}
+
+impl Ids {
+    fn table(self) -> *const bindings::of_device_id {
+        // SAFETY: No preconditions; the tables live as long as the module.
+        unsafe {
+            match self {
+                Self::Intc => bindings::axirq_intc_ids(),
+                Self::Device => bindings::axirq_device_ids(),
+            }
+        }
+    }
+}
+
+/// A driver. What `probe` returns is dropped when the device is unbound: by its overlay's
+/// removal, through sysfs, or when the driver is unregistered.
+pub(crate) trait Driver: Sized + Send + Sync + 'static {
+    /// The driver's name in sysfs, and for `driver_override`.
+    const NAME: &'static CStr;
+    const IDS: Ids;
+
+    fn probe(device: &Device<'_>) -> Result<Self>;
+}
+
+/// A device that is being probed.
+pub(crate) struct Device<'a> {
+    raw: *mut bindings::platform_device,
+    _probe: PhantomData<&'a ()>,
+}
+
+impl Device<'_> {
+    /// Its node. `None` for a device that was bound by `driver_override` and has none.
+    pub(crate) fn node(&self) -> Option<Node<'_>> {
+        // SAFETY: The device is valid during probe, and keeps its node.
+        let node = unsafe { bindings::axirq_device_node(self.as_dev()) };
+        // SAFETY: As above.
+        (!node.is_null()).then(|| unsafe { Node::from_raw(node) })
+    }
+
+    /// A reference that may be kept.
+    pub(crate) fn device(&self) -> device::Device {
+        // SAFETY: The device is valid during probe.
+        unsafe { device::Device::get(self.as_dev()) }
+    }
+
+    fn as_dev(&self) -> *mut bindings::device {
+        // SAFETY: The device is valid during probe.
+        unsafe { bindings::axirq_platform_device(self.raw) }
+    }
+}
+
+/// A registered driver; dropping it unbinds every device.
+pub(crate) struct Registration<T: Driver> {
+    driver: KBox<UnsafeCell<bindings::platform_driver>>,
+    _driver: PhantomData<T>,
+}
+
+// SAFETY: After registration only the driver core touches the structure, under its own locks.
+unsafe impl<T: Driver> Send for Registration<T> {}
+// SAFETY: As above.
+unsafe impl<T: Driver> Sync for Registration<T> {}
+
+impl<T: Driver> Registration<T> {
+    pub(crate) fn new() -> Result<Self> {
+        let driver = KBox::new(
+            UnsafeCell::new(bindings::platform_driver::default()),
+            GFP_KERNEL,
+        )?;
+        let raw = driver.get();
+        // SAFETY: The box is ours alone until it is registered, and does not move afterwards;
+        // the callbacks fit and treat driver data as a box of `T`, which `probe` puts there. The
+        // structure is unregistered before it is freed, in `drop`.
+        to_result(unsafe {
+            (*raw).driver.name = T::NAME.as_ptr().cast();
+            (*raw).driver.of_match_table = T::IDS.table();
+            (*raw).probe = Some(probe::<T>);
+            bindings::axirq_platform_driver_set_remove(raw, Some(remove::<T>));
+            bindings::axirq_platform_driver_register(raw)
+        })?;
+        Ok(Self {
+            driver,
+            _driver: PhantomData,
+        })
+    }
+}
+
+impl<T: Driver> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: Registered by `new`.
+        unsafe { bindings::platform_driver_unregister(self.driver.get()) };
+    }
+}
+
+unsafe extern "C" fn probe<T: Driver>(raw: *mut bindings::platform_device) -> c_int {
+    let device = Device {
+        raw,
+        _probe: PhantomData,
+    };
+    to_errno((|| {
+        let data = KBox::new(T::probe(&device)?, GFP_KERNEL)?;
+        // SAFETY: The device is valid; `remove` takes the box back.
+        unsafe { bindings::axirq_platform_set_drvdata(raw, KBox::into_raw(data).cast()) };
+        Ok(())
+    })())
+}
+
+unsafe extern "C" fn remove<T: Driver>(raw: *mut bindings::platform_device) {
+    // SAFETY: The core calls this once for a device that `probe` succeeded for, so its driver
+    // data is the box that `probe` left there.
+    drop(unsafe { KBox::from_raw(bindings::axirq_platform_get_drvdata(raw).cast::<T>()) });
+}
