@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! [`Error`]: what was tried, on what, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What every fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, on which pin, cell or file, and the cure.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is no name of a pin or cell.
+    #[error("`{name}` is not a name: {reason}; write it as `cell/pin`, for example `axi_gpio_0/ip2intc_irpt`")]
+    BadName {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// No pin of this name exists; others do.
+    #[error("no pin `{pin}`{}; `axirq list` shows all", did_you_mean(nearest))]
+    NoSuchPin {
+        /// What was asked for.
+        pin: String,
+        /// The most similar names there are, best first.
+        nearest: Vec<String>,
+    },
+    /// No cell of this name has a register window.
+    #[error(
+        "no cell `{cell}` with a register window{}; `axirq list` shows all",
+        did_you_mean(nearest)
+    )]
+    NoSuchCell {
+        /// What was asked for.
+        cell: String,
+        /// The most similar names there are, best first.
+        nearest: Vec<String>,
+    },
+    /// The kernel module is not loaded.
+    #[error("the kernel module axirq is not loaded: run `modprobe axirq` (or `insmod axirq.ko`)")]
+    ModuleNotLoaded,
+    /// The module is loaded, but knows no cell.
+    #[error(
+        "the module axirq is loaded, but no cell is bound: load the design's device-tree overlay, or bind its nodes \
+         (module parameter `of_id=`, or `driver_override`)"
+    )]
+    NoOverlay,
+    /// The kernel knows the pin or window, but its device file is missing.
+    #[error("`{}` does not exist although the kernel lists it: is devtmpfs mounted on /dev?", path.display())]
+    NoDeviceFile {
+        /// The file that should be there.
+        path: PathBuf,
+    },
+    /// The caller may not open the file.
+    #[error(
+        "no permission to open `{}`: have a udev rule hand it to a group you are in, or run as root",
+        path.display()
+    )]
+    PermissionDenied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A kernel driver holds the line.
+    #[error("`{pin}` is held by {}: unbind that driver first", holder.as_deref().unwrap_or("a kernel driver"))]
+    Busy {
+        /// The pin.
+        pin: String,
+        /// Its name in `/proc/interrupts`, if that tells.
+        holder: Option<String>,
+    },
+    /// The device has left: its overlay was removed or its driver unbound.
+    #[error(
+        "`{name}` is gone (overlay removed or driver unbound): drop this handle, and open it again once it is back"
+    )]
+    Gone {
+        /// The pin or window.
+        name: String,
+    },
+    /// The file is no interrupt line of axirq.
+    #[error(
+        "`{name}` is not an interrupt line of axirq; lines are the files /dev/axirq/<cell>/<pin>, register windows are not"
+    )]
+    NotALine {
+        /// The file.
+        name: String,
+    },
+    /// The module speaks another version of the status page.
+    #[error(
+        "`{name}` has a status page of version {found}, this library knows version {known}: update the older of module and library"
+    )]
+    PageVersion {
+        /// The pin.
+        name: String,
+        /// The version found.
+        found: u32,
+        /// The version known.
+        known: u32,
+    },
+    /// Only edge-triggered lines can stay enabled between events.
+    #[error("`{pin}` is level-triggered and cannot be used continuously: wait for one event at a time")]
+    LevelContinuous {
+        /// The pin.
+        pin: String,
+    },
+    /// An async method was polled outside of a tokio runtime.
+    #[error("waiting for `{pin}` needs a tokio runtime: poll the future inside one, or use the `blocking_` twin")]
+    NoRuntime {
+        /// The pin.
+        pin: String,
+    },
+    /// The tokio runtime in which the first wait ran has shut down.
+    #[error("the tokio runtime that `{pin}` was first awaited in has shut down: open the pin again in the new one")]
+    RuntimeGone {
+        /// The pin.
+        pin: String,
+    },
+    /// The cell has no interrupt to wait for.
+    #[error(
+        "`{cell}` has no interrupt pin `{pin}`, so there is nothing to wait for: enable and connect it in the block design"
+    )]
+    NoInterrupt {
+        /// The cell.
+        cell: String,
+        /// The pin that was looked for.
+        pin: &'static str,
+    },
+    /// The cell has no such channel.
+    #[error("`{cell}` has no channel {channel}: it has {}", if *channels == 1 { "channel 1 only" } else { "channels 1 and 2" })]
+    NoSuchChannel {
+        /// The cell.
+        cell: String,
+        /// What was asked for.
+        channel: u32,
+        /// How many there are.
+        channels: u32,
+    },
+    /// The channel has no such wire.
+    #[error("channel {channel} of `{cell}` has no wire {wire}: its wires are 0 to {}", width.saturating_sub(1))]
+    NoSuchWire {
+        /// The cell.
+        cell: String,
+        /// The channel.
+        channel: u32,
+        /// What was asked for.
+        wire: u32,
+        /// How many there are.
+        width: u32,
+    },
+    /// The channel's direction was fixed when the design was made.
+    #[error("channel {channel} of `{cell}` is {} only by design", if *inputs { "input" } else { "output" })]
+    FixedDirection {
+        /// The cell.
+        cell: String,
+        /// The channel.
+        channel: u32,
+        /// All its wires are inputs (else outputs).
+        inputs: bool,
+    },
+    /// A status bit is set again each time it is cleared.
+    #[error(
+        "{register} of `{cell}` does not clear: the bus answers nonsense (is the design loaded, its clock running?) or \
+         a wire changes faster than it can be acknowledged"
+    )]
+    StuckStatus {
+        /// The cell.
+        cell: String,
+        /// The register.
+        register: &'static str,
+    },
+    /// The offset lies outside of the register window.
+    #[error("offset {offset:#x} is outside of `{window}`, which is {size:#x} bytes long")]
+    OutOfBounds {
+        /// The window.
+        window: String,
+        /// The offset in bytes.
+        offset: usize,
+        /// The window's size in bytes.
+        size: usize,
+    },
+    /// The offset is not that of a 32-bit register.
+    #[error("offset {offset:#x} of `{window}` is not a multiple of 4: registers are 32 bits wide")]
+    Misaligned {
+        /// The window.
+        window: String,
+        /// The offset in bytes.
+        offset: usize,
+    },
+    /// The kernel reported something this library does not understand.
+    #[error("`{}` says `{value}`: module and library do not fit each other; update the older one", path.display())]
+    Attribute {
+        /// The file under `/sys`.
+        path: PathBuf,
+        /// Its contents.
+        value: String,
+    },
+    /// A system call failed for a reason of its own.
+    #[error("{call} failed on `{name}`")]
+    System {
+        /// The call.
+        call: &'static str,
+        /// The pin, window or file it was made on.
+        name: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// A failed system call.
+    pub(crate) fn system(call: &'static str, name: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Error::System {
+            call,
+            name: name.into(),
+            source: source.into(),
+        }
+    }
+}
+
+/// "; did you mean `a` or `b`?", or nothing.
+fn did_you_mean(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
+    format!("; did you mean {}?", quoted.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_can_cross_threads() {
+        fn check<T: Send + Sync + std::error::Error + 'static>() {}
+        check::<Error>();
+    }
+
+    #[test]
+    fn an_unknown_pin_names_its_neighbours() {
+        let error = Error::NoSuchPin {
+            pin: "a/b".into(),
+            nearest: vec!["a/c".into(), "a/d".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "no pin `a/b`; did you mean `a/c` or `a/d`?; `axirq list` shows all"
+        );
+        let error = Error::NoSuchPin {
+            pin: "a/b".into(),
+            nearest: vec![],
+        };
+        assert_eq!(error.to_string(), "no pin `a/b`; `axirq list` shows all");
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Await FPGA interrupts.
+//!
+//! With the kernel module axirq, an interrupt pin of the programmable logic (PL) is a file, `/dev/axirq/<cell>/<pin>`,
+//! and with this crate it is a future. Awaiting it costs nothing until it fires, and then two system calls.
+//!
+//! Blocking:
+//!
+//! ```no_run
+//! # fn main() -> axirq::Result<()> {
+//! let interrupt = axirq::Interrupt::open("axi_gpio_0/ip2intc_irpt")?;
+//! let event = interrupt.blocking_wait()?;
+//! println!("{} interrupt(s)", event.count);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Async, in a tokio runtime:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example() -> axirq::Result<()> {
+//! let interrupt = axirq::Interrupt::open("axi_gpio_0/ip2intc_irpt")?;
+//! let event = interrupt.wait().await?;
+//! println!("{} interrupt(s)", event.count);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is where
+//!
+//! - [`Interrupt`]: wait for a pin, once or as a stream of [`Event`]s. Every waiting call is an async function and has a
+//!   twin with the prefix `blocking_`.
+//! - [`gpio`]: buttons, switches and LEDs on an AXI GPIO.
+//! - [`Mmio`]: the registers of any IP core.
+//! - [`list`]: which cells, pins and windows there are.
+//! - [`PinName`]: how pins are named. PYNQ's names work unchanged.
+//! - [`Error`]: what went wrong, and the cure.
+//!
+//! # Good to know
+//!
+//! - Merged, not lost: interrupts that come faster than you wait are one event with a [`count`](Event::count).
+//! - A *level* line is an interrupt as long as its cause stands: clear it in the device, then wait again.
+//! - A *level* source on an *edge* input (the way of many PYNQ designs) makes no further edge while it stays active.
+//!   Look at the device again after arming; [`gpio`] does so.
+//! - An [`Interrupt`] belongs to the tokio runtime that first polled it. Opening one needs no runtime.
+//! - When an overlay is removed, waits return [`Error::Gone`] and register access raises `SIGBUS`.
+//!
+//! # Features
+//!
+//! `tokio` (default): the async half. Without it the blocking half stands alone, and needs neither tokio nor a runtime.
+//!
+//! # Troubleshooting
+//!
+//! - *No permission*: the nodes belong to root until a udev rule hands them to a group, pin by pin.
+//! - *No cell is bound*: the overlay is not loaded, or its nodes need `of_id=` or `driver_override` to bind.
+//! - *Held by a driver*: a kernel driver has claimed the line; see `/proc/interrupts`.
+
+#![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
+
+mod error;
+pub mod gpio;
+mod interrupt;
+pub mod list;
+mod map;
+mod mmio;
+mod pin;
+mod uapi;
+
+pub use error::Error;
+pub use error::Result;
+pub use interrupt::Event;
+#[cfg(feature = "tokio")]
+pub use interrupt::Events;
+pub use interrupt::Interrupt;
+pub use mmio::Mmio;
+pub use pin::PinName;

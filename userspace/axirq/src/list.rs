@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What there is: cells, pins and register windows, as the kernel lists them under `/sys/class/axirq`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::Error;
+use crate::Result;
+
+mod explain;
+mod sysfs;
+
+use sysfs::Entry;
+
+/// Where `/dev`, `/sys` and `/proc` are.
+#[derive(Clone, Debug)]
+pub struct System {
+    root: PathBuf,
+}
+
+/// What a line reacts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// A change of the wire: every edge is an event.
+    Edge,
+    /// The wire's level: an interrupt as long as the cause stands.
+    Level,
+}
+
+/// What a pin is used for at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// No file is open.
+    Unused,
+    /// Files are open; nobody waits.
+    Idle,
+    /// Somebody waits: the interrupt is enabled.
+    Armed,
+    /// A kernel driver holds the line.
+    Busy,
+    /// The device has left.
+    Gone,
+}
+
+/// An interrupt pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pin {
+    /// Its cell's name; for a raw input that of the controller.
+    pub cell: String,
+    /// Its own name; for a raw input a number.
+    pub pin: String,
+    /// The interrupt controller it is wired to: a cell, or the name of another irqchip (`GICv2`).
+    pub controller: String,
+    /// The controller's number for it.
+    pub hwirq: u64,
+    /// Linux's number for it, as in `/proc/interrupts`.
+    pub irq: u64,
+    /// What it reacts to.
+    pub trigger: Trigger,
+    /// Interrupts since the line was made.
+    pub count: u64,
+    /// What it is used for.
+    pub state: State,
+}
+
+impl Pin {
+    /// `cell/pin`, as [`Interrupt::open`](crate::Interrupt::open) takes it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.cell, self.pin)
+    }
+
+    /// Whether this is an input of a controller rather than the pin of an IP core that is wired to it.
+    pub fn is_raw(&self) -> bool {
+        self.cell == self.controller
+    }
+
+    /// Whether both are the same line of the same controller.
+    pub fn is_same_line(&self, other: &Pin) -> bool {
+        (&self.controller, self.hwirq) == (&other.controller, other.hwirq)
+    }
+}
+
+/// A register window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Window {
+    /// Its cell's name.
+    pub cell: String,
+    /// Its own name: `regs`, and `regs1` and so on for further ones.
+    pub window: String,
+    /// The physical address.
+    pub address: u64,
+    /// The size in bytes.
+    pub size: u64,
+}
+
+impl Window {
+    /// `cell/regs`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.cell, self.window)
+    }
+}
+
+/// An instance of an IP core, or an interrupt controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cell {
+    /// Its name.
+    pub name: String,
+    /// Its pins: numbers in their order, then names in theirs.
+    pub pins: Vec<Pin>,
+    /// Its register windows.
+    pub windows: Vec<Window>,
+}
+
+/// All pins of this machine; see [`System::pins`].
+///
+/// # Errors
+///
+/// As for [`System::pins`].
+pub fn pins() -> Result<Vec<Pin>> {
+    System::new().pins()
+}
+
+/// All cells of this machine; see [`System::cells`].
+///
+/// # Errors
+///
+/// As for [`System::pins`].
+pub fn cells() -> Result<Vec<Cell>> {
+    System::new().cells()
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl System {
+    /// This machine.
+    pub fn new() -> Self {
+        Self::at("/")
+    }
+
+    /// A tree with `dev`, `sys` and `proc` below `root`.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// All pins, ordered by cell. What leaves while we look is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleNotLoaded`](Error::ModuleNotLoaded), [`Attribute`](Error::Attribute) if an attribute cannot be
+    /// understood, and what the system calls say. No cell at all is an empty list, not an error.
+    pub fn pins(&self) -> Result<Vec<Pin>> {
+        Ok(self.cells()?.into_iter().flat_map(|cell| cell.pins).collect())
+    }
+
+    /// All cells with their pins and windows, ordered by name. What leaves while we look is left out.
+    ///
+    /// # Errors
+    ///
+    /// As for [`System::pins`].
+    pub fn cells(&self) -> Result<Vec<Cell>> {
+        let mut cells = BTreeMap::<String, Cell>::new();
+        for entry in self.entries()? {
+            let name = entry.cell().to_owned();
+            let cell = cells.entry(name.clone()).or_insert_with(|| Cell {
+                name,
+                pins: Vec::new(),
+                windows: Vec::new(),
+            });
+            match entry {
+                Entry::Pin(pin) => cell.pins.push(pin),
+                Entry::Window(window) => cell.windows.push(window),
+            }
+        }
+        let mut cells: Vec<_> = cells.into_values().collect();
+        for cell in &mut cells {
+            cell.pins
+                .sort_by_cached_key(|pin| (pin.pin.parse::<u64>().unwrap_or(u64::MAX), pin.pin.clone()));
+            cell.windows.sort_by(|a, b| a.window.cmp(&b.window));
+        }
+        Ok(cells)
+    }
+
+    /// The device file of a pin or window.
+    pub(crate) fn device_file(&self, cell: &str, name: &str) -> PathBuf {
+        self.root.join("dev/axirq").join(cell).join(name)
+    }
+
+    /// A number from the device-tree node of a cell, whose window is `window`. `None` if there is no such property.
+    pub(crate) fn property(&self, cell: &str, window: &str, property: &str) -> Result<Option<u32>> {
+        let path = self
+            .class_dir()
+            .join(format!("{cell}!{window}"))
+            .join("device/of_node")
+            .join(property);
+        sysfs::read_property(&path)
+    }
+
+    /// The attributes of one window. `None` if there is no such window.
+    pub(crate) fn window(&self, cell: &str, window: &str) -> Result<Option<Window>> {
+        match sysfs::read_entry(&self.class_dir().join(format!("{cell}!{window}")))? {
+            Some(Entry::Window(window)) => Ok(Some(window)),
+            Some(Entry::Pin(_)) | None => Ok(None),
+        }
+    }
+
+    /// Whether the kernel lists this pin.
+    pub(crate) fn has_pin(&self, cell: &str, pin: &str) -> bool {
+        self.class_dir().join(format!("{cell}!{pin}")).join("hwirq").exists()
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
+        let dir = self.class_dir();
+        if !dir.exists() && !self.root.join("sys/module/axirq").exists() {
+            return Err(Error::ModuleNotLoaded);
+        }
+        sysfs::read_class(&dir)
+    }
+
+    fn class_dir(&self) -> PathBuf {
+        self.root.join("sys/class/axirq")
+    }
+}

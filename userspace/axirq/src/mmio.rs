@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! [`Mmio`]: the registers of one IP core, without giving away `/dev/mem`.
+
+use std::fs::File;
+use std::fs::Metadata;
+use std::fs::OpenOptions;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::errno::Errno;
+use nix::unistd::SysconfVar;
+use nix::unistd::sysconf;
+
+use crate::Error;
+use crate::Result;
+use crate::list::System;
+use crate::map::Mapping;
+use crate::pin::PinName;
+
+/// A mapped register window.
+///
+/// Every access is one aligned 32-bit load or store on the bus, neither split, merged nor left out; AXI-Lite slaves
+/// answer other sizes with bus errors. Each call stands alone: read-modify-write sequences that several threads share
+/// need a lock of their own. Dropping this unmaps the window.
+///
+/// # Once the device is gone
+///
+/// The kernel revokes the mapping when the overlay is removed or the driver unbound: an access after that raises
+/// `SIGBUS`, which ends the process unless it handles the signal. Stop using a window before removing its overlay; an
+/// [`Interrupt`](crate::Interrupt) of the same cell tells by [`Error::Gone`] that it happened.
+///
+/// # Examples
+///
+/// ```no_run
+/// # fn main() -> axirq::Result<()> {
+/// const TCR0: usize = 0x08; // AXI Timer (PG079), TCR0: the counter's value
+/// let timer = axirq::Mmio::open("axi_timer_0")?;
+/// println!("{:#x}", timer.read32(TCR0)?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Mmio {
+    name: String,
+    mapping: Mapping,
+    /// Where the window begins in the mapping, in bytes: mappings are whole pages, windows need not be.
+    start: usize,
+    size: usize,
+    file: File,
+}
+
+impl Mmio {
+    /// Opens the first (or only) register window of a cell, `regs`.
+    ///
+    /// # Errors
+    ///
+    /// [`BadName`](Error::BadName), [`NoSuchCell`](Error::NoSuchCell) with the nearest names,
+    /// [`ModuleNotLoaded`](Error::ModuleNotLoaded), [`NoOverlay`](Error::NoOverlay),
+    /// [`PermissionDenied`](Error::PermissionDenied), and what the system calls say.
+    pub fn open(cell: &str) -> Result<Self> {
+        Self::open_in(&System::new(), cell, "regs")
+    }
+
+    /// Opens a register window by its name (`regs`, `regs1`, …), in any system.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Mmio::open`].
+    pub fn open_in(system: &System, cell: &str, window: &str) -> Result<Self> {
+        let name: PinName = format!("{cell}/{window}").parse()?;
+        let path = system.device_file(name.cell(), name.pin());
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_SYNC)
+            .open(&path)
+            .map_err(|error| system.explain_window(&name, error))?;
+        let gone = || Error::Gone { name: name.to_string() };
+        let window = system.window(name.cell(), name.pin())?.ok_or_else(gone)?;
+        let too_large = || Error::system("mmap", name.to_string(), Errno::EOVERFLOW);
+        let size = usize::try_from(window.size).map_err(|_| too_large())?;
+        let page = page_size(&name)?;
+        // Less than a page, so it fits.
+        let start = (window.address % page as u64) as usize;
+        let len = start
+            .checked_add(size)
+            .and_then(|end| end.checked_next_multiple_of(page))
+            .ok_or_else(too_large)?;
+        // Neither an empty window nor one that starts within a register can be used.
+        let len = NonZeroUsize::new(len)
+            .filter(|_| start % 4 == 0)
+            .ok_or_else(|| Error::system("mmap", name.to_string(), Errno::EINVAL))?;
+        let mapping = Mapping::new(&file, len, true).map_err(|errno| match errno {
+            Errno::ENODEV | Errno::ENXIO => gone(),
+            _ => Error::system("mmap", name.to_string(), errno),
+        })?;
+        Ok(Self {
+            name: name.to_string(),
+            mapping,
+            start,
+            size,
+            file,
+        })
+    }
+
+    /// The window's name, `cell/regs`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The window's size in bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Reads the register at a byte offset.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfBounds`](Error::OutOfBounds), [`Misaligned`](Error::Misaligned).
+    pub fn read32(&self, offset: usize) -> Result<u32> {
+        Ok(self.mapping.read_volatile(self.checked(offset)?))
+    }
+
+    /// Writes the register at a byte offset. The write is posted: it may reach the device after this returns, but
+    /// before any later access to the same window.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfBounds`](Error::OutOfBounds), [`Misaligned`](Error::Misaligned).
+    pub fn write32(&self, offset: usize, value: u32) -> Result<()> {
+        self.mapping.write_volatile(self.checked(offset)?, value);
+        Ok(())
+    }
+
+    /// Of the window's device file.
+    pub(crate) fn metadata(&self) -> Result<Metadata> {
+        self.file
+            .metadata()
+            .map_err(|error| Error::system("fstat", self.name.as_str(), error))
+    }
+
+    /// The offset in the mapping of a register of the window.
+    fn checked(&self, offset: usize) -> Result<usize> {
+        if offset % 4 != 0 {
+            return Err(Error::Misaligned {
+                window: self.name.clone(),
+                offset,
+            });
+        }
+        if self.size < 4 || offset > self.size - 4 {
+            return Err(Error::OutOfBounds {
+                window: self.name.clone(),
+                offset,
+                size: self.size,
+            });
+        }
+        Ok(self.start + offset)
+    }
+}
+
+fn page_size(name: &PinName) -> Result<usize> {
+    match sysconf(SysconfVar::PAGE_SIZE) {
+        Ok(Some(size)) => usize::try_from(size).ok().filter(|size| *size > 0),
+        Ok(None) | Err(_) => None,
+    }
+    .ok_or_else(|| Error::system("sysconf", name.to_string(), Errno::EINVAL))
+}

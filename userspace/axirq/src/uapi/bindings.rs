@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
+// Made by bindgen.sh from kmod/uapi/axirq.h; do not edit.
+
+pub const AXIRQ_STATE_GONE: u32 = 1;
+pub const AXIRQ_STATE_LEVEL: u32 = 2;
+pub const AXIRQ_PAGE_VERSION: u32 = 1;
+pub const AXIRQ_MODE_ONESHOT: u32 = 0;
+pub const AXIRQ_MODE_CONTINUOUS: u32 = 1;
+pub const AXIRQ_IOC_MAGIC: u32 = 183;
+pub const AXIRQ_IOC_ARM: u32 = 2148054784;
+pub const AXIRQ_IOC_DISARM: u32 = 46849;
+pub const AXIRQ_IOC_SET_MODE: u32 = 1074050818;
+pub type __u32 = ::core::ffi::c_uint;
+pub type __u64 = ::core::ffi::c_ulonglong;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct axirq_event {
+    pub count: __u64,
+    pub sequence: __u64,
+    pub timestamp_ns: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of axirq_event"][::core::mem::size_of::<axirq_event>() - 24usize];
+    ["Alignment of axirq_event"][::core::mem::align_of::<axirq_event>() - 8usize];
+    ["Offset of field: axirq_event::count"][::core::mem::offset_of!(axirq_event, count) - 0usize];
+    ["Offset of field: axirq_event::sequence"][::core::mem::offset_of!(axirq_event, sequence) - 8usize];
+    ["Offset of field: axirq_event::timestamp_ns"][::core::mem::offset_of!(axirq_event, timestamp_ns) - 16usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct axirq_page {
+    pub version: __u32,
+    pub generation: __u32,
+    pub sequence: __u64,
+    pub timestamp_ns: __u64,
+    pub state: __u32,
+    pub reserved: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of axirq_page"][::core::mem::size_of::<axirq_page>() - 32usize];
+    ["Alignment of axirq_page"][::core::mem::align_of::<axirq_page>() - 8usize];
+    ["Offset of field: axirq_page::version"][::core::mem::offset_of!(axirq_page, version) - 0usize];
+    ["Offset of field: axirq_page::generation"][::core::mem::offset_of!(axirq_page, generation) - 4usize];
+    ["Offset of field: axirq_page::sequence"][::core::mem::offset_of!(axirq_page, sequence) - 8usize];
+    ["Offset of field: axirq_page::timestamp_ns"][::core::mem::offset_of!(axirq_page, timestamp_ns) - 16usize];
+    ["Offset of field: axirq_page::state"][::core::mem::offset_of!(axirq_page, state) - 24usize];
+    ["Offset of field: axirq_page::reserved"][::core::mem::offset_of!(axirq_page, reserved) - 28usize];
+};
