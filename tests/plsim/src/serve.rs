@@ -6,8 +6,8 @@ use std::io;
 use std::io::ErrorKind;
 use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use thiserror::Error;
@@ -129,12 +130,16 @@ fn listen(path: &Path) -> Result<(UnixListener, Place), Error> {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(Error::NotASocket(path.to_owned()));
         }
-        Ok(_) => match UnixStream::connect(path) {
+        // A datagram socket cannot connect to a stream one, but learns whether there is any: a real connection would
+        // be taken for a QEMU.
+        Ok(_) => match UnixDatagram::unbound().and_then(|probe| probe.connect(path)) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 fs::remove_file(path).map_err(failed)?;
             }
-            Ok(_) => return Err(Error::InUse(path.to_owned())),
-            Err(error) => return Err(failed(error)),
+            Err(error) if error.raw_os_error() != Some(Errno::EPROTOTYPE as i32) => {
+                return Err(failed(error));
+            }
+            _ => return Err(Error::InUse(path.to_owned())),
         },
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
