@@ -7,7 +7,7 @@
 
 mod blocking;
 mod event;
-#[cfg(test)]
+#[cfg(all(test, feature = "tokio"))]
 mod fake;
 #[cfg(feature = "tokio")]
 mod future;
@@ -16,6 +16,8 @@ mod reactor;
 mod shared;
 #[cfg(feature = "tokio")]
 mod stream;
+#[cfg(all(test, feature = "tokio"))]
+mod tests;
 mod waiters;
 
 pub(crate) use blocking::deadline_after;

@@ -6,11 +6,14 @@
     non_camel_case_types,
     reason = "generated; the library uses what it needs"
 )]
+#[rustfmt::skip]
 mod bindings;
 mod page;
 
 pub(crate) use page::Page;
 pub(crate) use page::Snapshot;
+#[cfg(all(test, feature = "tokio"))]
+pub(crate) use page::fake;
 
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;

@@ -41,28 +41,30 @@ pub(super) struct Armed<'a, L: Line> {
 
 /// Arms the line, or finds an event.
 pub(super) fn start<L: Line>(shared: &Shared<L>, deadline: Option<Instant>) -> Result<Started<'_, L>> {
+    let mut waiters = shared.lock();
     loop {
-        match shared.with(|waiters, line| waiters.begin_thread(line))? {
-            Begin::Event(event) => return Ok(Started::Event(event)),
-            Begin::Armed(baseline) => return Ok(Started::Armed(Armed { shared, baseline })),
-            Begin::Deferred => {}
+        let started = match waiters.begin_thread(&shared.line) {
+            Ok(Begin::Deferred) => None,
+            Ok(Begin::Event(event)) => Some(Ok(Started::Event(event))),
+            Ok(Begin::Armed(baseline)) => Some(Ok(Started::Armed(Armed { shared, baseline }))),
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(started) = started {
+            shared.release(waiters);
+            return started;
         }
-        // Another thread is on its way out of `poll(2)` with its event: moments. Nobody is missed for having left
-        // between the two locks, as the wait is short and we look again after it.
-        let pause = remaining(deadline).map_or(DEFERRED_PAUSE, |left| left.min(DEFERRED_PAUSE));
-        if pause.is_zero() {
+        // Another thread is on its way out of `poll(2)` with its event: moments.
+        let left = remaining(deadline).unwrap_or(Duration::MAX);
+        if left.is_zero() {
             return Ok(Started::TimedOut);
         }
-        drop(
-            shared
-                .deferred
-                .wait_timeout(shared.lock(), pause)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        waiters = shared
+            .deferred
+            .wait_timeout(waiters, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
 }
-
-const DEFERRED_PAUSE: Duration = Duration::from_millis(10);
 
 impl<L: Line> Armed<'_, L> {
     /// Sleeps until the event or the deadline.

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A line made of an eventfd and a page in a file: it keeps the promises of `kmod/uapi/axirq.h`, the awkward ones too.
 
-use std::fs::File;
-use std::io::Read;
-use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
-use std::os::fd::FromRawFd;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+
+use nix::sys::eventfd::EfdFlags;
+use nix::sys::eventfd::EventFd;
 
 use crate::Error;
 use crate::Result;
@@ -22,7 +21,7 @@ use crate::uapi::fake::Writer;
 /// The line. Readable while its number differs from the mark that ARM sets, so arming hides an event from `poll`.
 #[derive(Debug)]
 pub(super) struct FakeLine {
-    eventfd: File,
+    eventfd: EventFd,
     page: Page,
     writer: Writer,
     level: bool,
@@ -48,7 +47,7 @@ impl FakeLine {
         let page = Page::map(&file).unwrap();
         writer.write(0, 0, false, level);
         Self {
-            eventfd: eventfd(),
+            eventfd: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC).unwrap(),
             page,
             writer,
             level,
@@ -65,7 +64,7 @@ impl FakeLine {
         state.armed = state.continuous;
         self.writer
             .write(state.sequence, state.sequence * 1000, state.gone, self.level);
-        (&self.eventfd).write_all(&1_u64.to_ne_bytes()).unwrap();
+        self.eventfd.write(1).unwrap();
     }
 
     /// The device leaves.
@@ -74,7 +73,7 @@ impl FakeLine {
         state.gone = true;
         self.writer
             .write(state.sequence, state.sequence * 1000, true, self.level);
-        (&self.eventfd).write_all(&1_u64.to_ne_bytes()).unwrap();
+        self.eventfd.write(1).unwrap();
     }
 
     /// Whether an interrupt would be enabled in hardware.
@@ -102,7 +101,7 @@ impl Line for FakeLine {
         state.armed = true;
         if state.mark != state.sequence {
             state.mark = state.sequence;
-            let _ = (&self.eventfd).read(&mut [0; 8]);
+            let _ = self.eventfd.read();
         }
         Ok(state.sequence)
     }
@@ -134,13 +133,4 @@ impl AsFd for FakeLine {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.eventfd.as_fd()
     }
-}
-
-#[expect(unsafe_code, reason = "eventfd has no safe wrapper among our dependencies")]
-fn eventfd() -> File {
-    // SAFETY: No pointer is involved.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
-    assert!(fd >= 0);
-    // SAFETY: The descriptor is new and nobody else's.
-    unsafe { File::from_raw_fd(fd) }
 }

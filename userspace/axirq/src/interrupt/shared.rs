@@ -39,6 +39,12 @@ impl<L: Line> Shared<L> {
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Waiters, &L) -> R) -> R {
         let mut waiters = self.lock();
         let result = f(&mut waiters, &self.line);
+        self.release(waiters);
+        result
+    }
+
+    /// Gives the lock back, and wakes who must be woken for what was done under it.
+    pub(super) fn release(&self, mut waiters: MutexGuard<'_, Waiters>) {
         let wake = waiters.take_wake();
         drop(waiters);
         if wake {
@@ -46,10 +52,9 @@ impl<L: Line> Shared<L> {
             #[cfg(feature = "tokio")]
             self.wake_tasks();
         }
-        result
     }
 
-    /// The lock itself, for a condition variable. Nothing panics under it halfway through a change, so a poisoned one
+    /// The lock itself, for a condition variable; see [`Self::release`]. Nothing panics under it halfway through a change, so a poisoned one
     /// is as good as any.
     pub(super) fn lock(&self) -> MutexGuard<'_, Waiters> {
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)

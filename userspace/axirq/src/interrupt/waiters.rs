@@ -288,3 +288,95 @@ impl Tasks {
         slot.waker.take()
     }
 }
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::fake::FakeLine;
+    use super::*;
+
+    /// Books, a line, and how often it was armed.
+    fn new() -> (Waiters, FakeLine) {
+        (Waiters::new(0), FakeLine::new(false))
+    }
+
+    fn arms(line: &FakeLine) -> usize {
+        line.arms.load(Ordering::Relaxed)
+    }
+
+    fn taken(begin: &Begin) -> Option<u64> {
+        match begin {
+            Begin::Event(event) => Some(event.sequence),
+            Begin::Armed(_) | Begin::Deferred => None,
+        }
+    }
+
+    #[test]
+    fn newcomers_join_an_armed_file() {
+        let (mut waiters, line) = new();
+        let (mut first, mut second) = (None, None);
+        assert_eq!(waiters.begin_task(&line, &mut first).unwrap(), Begin::Armed(0));
+        assert_eq!(waiters.begin_task(&line, &mut second).unwrap(), Begin::Armed(0));
+        assert_eq!(waiters.begin_thread(&line).unwrap(), Begin::Armed(0));
+        assert_eq!(arms(&line), 1);
+        assert!(!waiters.take_wake());
+    }
+
+    #[test]
+    fn nobody_arms_while_a_thread_has_not_taken_its_event() {
+        let (mut waiters, line) = new();
+        assert_eq!(waiters.begin_thread(&line).unwrap(), Begin::Armed(0));
+        line.fire();
+        // A task takes the event, and wants the next.
+        let mut place = None;
+        assert_eq!(taken(&waiters.begin_task(&line, &mut place).unwrap()), Some(1));
+        assert_eq!(waiters.begin_task(&line, &mut place).unwrap(), Begin::Deferred);
+        assert_eq!(waiters.begin_thread(&line).unwrap(), Begin::Deferred);
+        assert_eq!(arms(&line), 1, "the mark moved, and hid the event from poll");
+        // The thread leaves with it: the task is woken, and arms.
+        assert_eq!(waiters.take(&line, 0).unwrap().unwrap().sequence, 1);
+        waiters.leave_thread(&line);
+        assert!(waiters.take_wake());
+        assert_eq!(waiters.begin_task(&line, &mut place).unwrap(), Begin::Armed(1));
+        assert_eq!(arms(&line), 2);
+    }
+
+    #[test]
+    fn who_arms_wakes_the_tasks_that_have_not_looked_yet() {
+        let (mut waiters, line) = new();
+        let (mut slow, mut quick) = (None, None);
+        assert_eq!(waiters.begin_task(&line, &mut slow).unwrap(), Begin::Armed(0));
+        line.fire();
+        assert_eq!(taken(&waiters.begin_task(&line, &mut quick).unwrap()), Some(1));
+        assert!(!waiters.take_wake());
+        assert_eq!(waiters.begin_task(&line, &mut quick).unwrap(), Begin::Armed(1));
+        assert!(waiters.take_wake());
+        assert_eq!(waiters.take(&line, 0).unwrap().unwrap().count, 1);
+    }
+
+    #[test]
+    fn the_mode_stays_continuous_while_a_thread_waits() {
+        let (mut waiters, line) = new();
+        let (stream, from) = waiters.begin_stream(&line).unwrap();
+        assert_eq!(from, 0);
+        assert_eq!(waiters.begin_thread(&line).unwrap(), Begin::Armed(0));
+        waiters.end_stream(&line, stream);
+        assert!(line.is_continuous() && line.is_armed());
+        waiters.leave_thread(&line);
+        assert!(!line.is_continuous() && !line.is_armed());
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let (mut waiters, line) = new();
+        for _ in 0..100 {
+            let mut place = None;
+            waiters.begin_task(&line, &mut place).unwrap();
+            waiters.set_waker(place.as_ref().unwrap(), Waker::noop());
+            assert!(waiters.leave_task(&line, place.take().unwrap()).is_some());
+        }
+        assert_eq!(waiters.tasks.places.len(), 1);
+        assert!(!line.is_armed());
+    }
+}

@@ -23,9 +23,15 @@ pub struct axirq_event {
 const _: () = {
     ["Size of axirq_event"][::core::mem::size_of::<axirq_event>() - 24usize];
     ["Alignment of axirq_event"][::core::mem::align_of::<axirq_event>() - 8usize];
-    ["Offset of field: axirq_event::count"][::core::mem::offset_of!(axirq_event, count) - 0usize];
-    ["Offset of field: axirq_event::sequence"][::core::mem::offset_of!(axirq_event, sequence) - 8usize];
-    ["Offset of field: axirq_event::timestamp_ns"][::core::mem::offset_of!(axirq_event, timestamp_ns) - 16usize];
+    [
+        "Offset of field: axirq_event::count",
+    ][::core::mem::offset_of!(axirq_event, count) - 0usize];
+    [
+        "Offset of field: axirq_event::sequence",
+    ][::core::mem::offset_of!(axirq_event, sequence) - 8usize];
+    [
+        "Offset of field: axirq_event::timestamp_ns",
+    ][::core::mem::offset_of!(axirq_event, timestamp_ns) - 16usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -41,10 +47,22 @@ pub struct axirq_page {
 const _: () = {
     ["Size of axirq_page"][::core::mem::size_of::<axirq_page>() - 32usize];
     ["Alignment of axirq_page"][::core::mem::align_of::<axirq_page>() - 8usize];
-    ["Offset of field: axirq_page::version"][::core::mem::offset_of!(axirq_page, version) - 0usize];
-    ["Offset of field: axirq_page::generation"][::core::mem::offset_of!(axirq_page, generation) - 4usize];
-    ["Offset of field: axirq_page::sequence"][::core::mem::offset_of!(axirq_page, sequence) - 8usize];
-    ["Offset of field: axirq_page::timestamp_ns"][::core::mem::offset_of!(axirq_page, timestamp_ns) - 16usize];
-    ["Offset of field: axirq_page::state"][::core::mem::offset_of!(axirq_page, state) - 24usize];
-    ["Offset of field: axirq_page::reserved"][::core::mem::offset_of!(axirq_page, reserved) - 28usize];
+    [
+        "Offset of field: axirq_page::version",
+    ][::core::mem::offset_of!(axirq_page, version) - 0usize];
+    [
+        "Offset of field: axirq_page::generation",
+    ][::core::mem::offset_of!(axirq_page, generation) - 4usize];
+    [
+        "Offset of field: axirq_page::sequence",
+    ][::core::mem::offset_of!(axirq_page, sequence) - 8usize];
+    [
+        "Offset of field: axirq_page::timestamp_ns",
+    ][::core::mem::offset_of!(axirq_page, timestamp_ns) - 16usize];
+    [
+        "Offset of field: axirq_page::state",
+    ][::core::mem::offset_of!(axirq_page, state) - 24usize];
+    [
+        "Offset of field: axirq_page::reserved",
+    ][::core::mem::offset_of!(axirq_page, reserved) - 28usize];
 };

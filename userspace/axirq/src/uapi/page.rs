@@ -86,7 +86,7 @@ impl Page {
         } else {
             (halves[1], halves[0])
         };
-        u64::from(high) << 32 | u64::from(low)
+        (u64::from(high) << 32) | u64::from(low)
     }
 }
 
@@ -119,8 +119,9 @@ pub(crate) mod fake {
             fence(Ordering::Release);
             self.store_u64(offset_of!(axirq_page, sequence), sequence);
             self.store_u64(offset_of!(axirq_page, timestamp_ns), timestamp_ns);
-            let state = u32::from(gone) * bindings::AXIRQ_STATE_GONE | u32::from(level) * bindings::AXIRQ_STATE_LEVEL;
-            self.store(offset_of!(axirq_page, state), state);
+            let gone = if gone { bindings::AXIRQ_STATE_GONE } else { 0 };
+            let level = if level { bindings::AXIRQ_STATE_LEVEL } else { 0 };
+            self.store(offset_of!(axirq_page, state), gone | level);
             generation.store(odd.wrapping_add(1), Ordering::Release);
         }
 
@@ -172,7 +173,7 @@ mod tests {
                 let mut n = 0_u64;
                 while !stop.load(Ordering::Relaxed) {
                     n += 1;
-                    let value = n << 32 | n;
+                    let value = (n << 32) | n;
                     writer.write(value, !value, false, false);
                 }
             });
