@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The other end of the control socket, for tests, the guest and tools.
 //!
-//! The stream may be a Unix socket or a terminal set to raw mode. On a terminal there can be bytes of an earlier user on
+//! The stream may be a Unix socket or a terminal set to raw mode with `VMIN` = 1 (a read of no bytes counts as the end
+//! of the stream). On a terminal there can be bytes of an earlier user on
 //! the way, in either direction: before its first request, and after an answer that did not come, the client ends
 //! whatever line was begun, asks for an echo of a word nobody used before, and passes over everything until it comes.
 //!
@@ -90,7 +91,7 @@ impl Client<UnixStream> {
 }
 
 impl<S> Client<S> {
-    /// Takes a stream that the simulator is, or will be, at the other end of. Timeouts are the stream's own.
+    /// Takes a stream with the simulator at its other end. Timeouts are the stream's own.
     pub fn new(stream: S) -> Self {
         Self {
             stream,

@@ -70,13 +70,15 @@ impl Intx {
         self.deadline
     }
 
-    /// The output has changed.
+    /// The level of the output; saying it again changes nothing.
     pub fn drive(&mut self, level: bool) {
-        let rose = level && !self.level;
+        if level == self.level {
+            return;
+        }
         self.level = level;
         // Gone: nothing to repeat. Risen: the fire below brings an UNMASK of its own.
         self.deadline = None;
-        if rose {
+        if level {
             self.fire();
         }
     }

@@ -1,1 +1,279 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//! The shipped designs build; every kind of broken one is refused with its cure.
+
+use super::*;
+
+const DEMO: &str = include_str!("../../designs/demo.toml");
+
+fn refused(text: &str) -> String {
+    match parse(text, Intx::new(0)) {
+        Ok(_) => panic!("this design was taken:\n{text}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A design of one INTC and what is added.
+fn with(more: &str) -> String {
+    format!(
+        "window = 0x10000\n[[cell]]\nname = \"intc\"\ntype = \"axi_intc\"\noffset = 0\ninputs = 4\noutput = \"ps\"\n{more}"
+    )
+}
+
+fn cell(kind: &str, offset: u32, keys: &str) -> String {
+    format!("[[cell]]\nname = \"x\"\ntype = \"{kind}\"\noffset = {offset}\n{keys}\n")
+}
+
+#[test]
+fn demo_builds_as_it_is_described() {
+    let mut fabric = parse(DEMO, Intx::new(0)).unwrap();
+    assert_eq!(fabric.window(), 0x10_0000);
+    assert_eq!(
+        fabric.cell_names(),
+        [
+            "axi_intc_0",
+            "btns_gpio",
+            "switches_gpio",
+            "leds_gpio",
+            "axi_timer_0",
+            "axi_intc_1",
+            "axi_intc_bare"
+        ]
+    );
+    // Eight inputs, all eight enabled; the bare one lacks four registers.
+    fabric.window_write(0x8, &u32::MAX.to_le_bytes());
+    assert_eq!(fabric.peek("axi_intc_0").unwrap()["IER"], 0xff);
+    let bare: Vec<String> = fabric.peek("axi_intc_bare").unwrap().into_keys().collect();
+    assert_eq!(bare, ["IER", "ISR", "MER"]);
+}
+
+#[test]
+fn every_key_of_every_type_is_taken() {
+    let text = "
+        window = 0x10000
+        [[cell]]
+        name = 'intc'
+        type = 'axi_intc'
+        offset = 0
+        size = 0x1000
+        inputs = 20
+        sw-inputs = 12
+        kind-of-intr = 0xff
+        kind-of-edge = 0
+        kind-of-lvl = 0
+        has-ipr = true
+        has-sie = true
+        has-cie = true
+        has-ivr = true
+        has-ilr = true
+        has-fast = true
+        irq-is-level = false
+        irq-active-high = false
+        isr-write = 'or'
+        me-clear = 'drops'
+        input-delay-us = 5
+        [[cell]]
+        name = 'gpio'
+        type = 'axi_gpio'
+        offset = 0x1000
+        width = 4
+        all-inputs = false
+        all-outputs = false
+        tri-default = 0xc
+        dout-default = 0x3
+        width2 = 8
+        all-inputs-2 = true
+        all-outputs-2 = false
+        tri-default-2 = 0
+        dout-default-2 = 0
+        interrupt = ['intc', 19]
+        [[cell]]
+        name = 'timer'
+        type = 'axi_timer'
+        offset = 0x2000
+        clock-hz = 1000
+        width = 16
+        one-timer-only = true
+        interrupt = 'ps'
+    ";
+    let fabric = parse(text, Intx::new(0)).unwrap();
+    let gpio = fabric.peek("gpio").unwrap();
+    assert_eq!((gpio["GPIO_TRI"], gpio["GPIO_DATA"]), (0xc, 0x3));
+    assert!(fabric.peek("intc").unwrap().contains_key("IVAR31"));
+    assert!(!fabric.peek("timer").unwrap().contains_key("TCSR1"));
+}
+
+#[test]
+fn text_that_is_no_design_is_refused() {
+    assert!(refused("window = ").contains("no valid TOML"));
+    assert!(refused("").contains("window"));
+    assert!(refused("window = 0x10000\ncolour = 1").contains("colour"));
+    assert!(refused("window = 0x10000").contains("add a [[cell]]"));
+    assert!(
+        refused("window = 5000\n[[cell]]\nname='x'\ntype='axi_gpio'\noffset=0\nwidth=1")
+            .contains("power of two")
+    );
+    assert!(refused("window = -1").contains("no valid TOML"));
+}
+
+#[test]
+fn cells_without_name_type_or_offset_are_counted_out() {
+    for (key, text) in [
+        ("name", "[[cell]]\ntype = \"axi_gpio\"\noffset = 0x1000"),
+        ("type", "[[cell]]\nname = \"x\"\noffset = 0x1000"),
+        ("offset", "[[cell]]\nname = \"x\"\ntype = \"axi_gpio\""),
+    ] {
+        let error = refused(&with(text));
+        assert!(
+            error.starts_with(&format!("cell number 2 has no `{key}`")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn wrong_values_are_named_with_the_cell() {
+    for (kind, keys, says) in [
+        ("axi_uart", "", "use axi_intc, axi_gpio or axi_timer"),
+        ("axi_gpio", "", "missing field `width`"),
+        (
+            "axi_gpio",
+            "width = 4\nheight = 2",
+            "unknown field `height`",
+        ),
+        ("axi_gpio", "width = 0", "1 to 32 bits wide"),
+        ("axi_gpio", "width = 33", "1 to 32 bits wide"),
+        ("axi_gpio", "width = 4\nwidth2 = 0", "`width2` is 0"),
+        (
+            "axi_gpio",
+            "width = 4\nall-inputs = true\nall-outputs = true",
+            "exclude each other",
+        ),
+        (
+            "axi_gpio",
+            "width = 4\nall-inputs-2 = true",
+            "needs `width2`",
+        ),
+        ("axi_gpio", "width = \"four\"", "invalid type"),
+        (
+            "axi_gpio",
+            "width = 4\ninterrupt = \"gic\"",
+            "expected \"ps\" or an input",
+        ),
+        (
+            "axi_gpio",
+            "width = 4\ninterrupt = [\"intc\"]",
+            "expected \"ps\" or an input",
+        ),
+        (
+            "axi_gpio",
+            "width = 4\ninterrupt = [\"intc\", 1, 2]",
+            "expected \"ps\" or an input",
+        ),
+        (
+            "axi_gpio",
+            "width = 4\ninterrupt = 5",
+            "expected \"ps\" or an input",
+        ),
+        ("axi_intc", "inputs = 0", "1 to 32 inputs"),
+        ("axi_intc", "inputs = 33", "1 to 32 inputs"),
+        ("axi_intc", "inputs = 20\nsw-inputs = 13", "1 to 32 inputs"),
+        (
+            "axi_intc",
+            "inputs = 4294967295\nsw-inputs = 4294967295",
+            "1 to 32 inputs",
+        ),
+        (
+            "axi_intc",
+            "inputs = 2\nisr-write = \"and\"",
+            "unknown variant `and`",
+        ),
+        ("axi_timer", "", "missing field `clock-hz`"),
+        ("axi_timer", "clock-hz = 0", "it can be 1 to 1000000000"),
+        ("axi_timer", "clock-hz = 1\nwidth = 24", "8, 16 or 32"),
+    ] {
+        let error = refused(&with(&cell(kind, 0x1000, keys)));
+        assert!(error.contains(says), "{keys}: {error}");
+        assert!(error.contains("`x`"), "{error}");
+    }
+}
+
+#[test]
+fn wrong_places_are_refused() {
+    let gpio = |offset, keys: &str| with(&cell("axi_gpio", offset, &format!("width = 4\n{keys}")));
+    assert!(
+        refused(&gpio(0x800, ""))
+            .contains("no multiple of its size 0x1000; the next that is: 0x1000")
+    );
+    assert!(refused(&gpio(0, "")).contains("overlaps"));
+    assert!(
+        refused(&gpio(0x800, "size = 0x800"))
+            .contains("x at 0x800 overlaps intc, which ends at 0x1000")
+    );
+    assert!(refused(&gpio(0x1_0000, "")).contains("does not fit the window"));
+    assert!(refused(&gpio(0xffff_f000, "")).contains("does not fit the window"));
+    assert!(refused(&gpio(0x1000, "size = 0x300")).contains("power of two"));
+    assert!(refused(&gpio(0x1000, "size = 0x100")).contains("at least 0x200"));
+}
+
+#[test]
+fn wrong_names_are_refused() {
+    let same = with("").replace("\"intc\"", "\"x\"") + &cell("axi_gpio", 0x1000, "width = 4");
+    assert!(refused(&same).contains("two cells are named `x`"));
+    for name in ["", "a b", "naïve"] {
+        let text = with("").replace("\"intc\"", &format!("\"{name}\""));
+        assert!(refused(&text).contains("no name for a cell"));
+    }
+}
+
+#[test]
+fn wrong_wiring_is_refused() {
+    let gpio = |to: &str| {
+        with(&cell(
+            "axi_gpio",
+            0x1000,
+            &format!("width = 4\ninterrupt = {to}"),
+        ))
+    };
+    assert!(refused(&gpio("[\"axi\", 0]")).contains("there are: intc, x"));
+    assert!(refused(&gpio("[\"intc\", 4]")).contains("wired to input 4 of intc, which has 4"));
+    assert!(refused(&gpio("[\"x\", 0]")).contains("which has 0"));
+    let twice = gpio("[\"intc\", 1]")
+        + &cell(
+            "axi_timer",
+            0x2000,
+            "clock-hz = 1\ninterrupt = [\"intc\", 1]",
+        )
+        .replace("\"x\"", "\"y\"");
+    assert!(refused(&twice).contains("input 1 of intc is driven by both x and y"));
+    assert!(refused(&with("irq-active-high = false")).contains("active high"));
+}
+
+#[test]
+fn circles_are_refused_with_their_path() {
+    let two = "
+        window = 0x10000
+        [[cell]]
+        name = 'a'
+        type = 'axi_intc'
+        offset = 0
+        inputs = 2
+        output = ['b', 0]
+        [[cell]]
+        name = 'b'
+        type = 'axi_intc'
+        offset = 0x1000
+        inputs = 2
+        output = ['a', 1]
+    ";
+    assert!(refused(two).contains("a -> b -> a"));
+    let own = two.replace("['b', 0]", "['a', 0]");
+    assert!(refused(&own).contains("a -> a"));
+}
+
+#[test]
+fn missing_file_is_named() {
+    let error = load(Path::new("/no/such/design.toml"), Intx::new(0))
+        .map(|_| ())
+        .unwrap_err();
+    assert!(error.to_string().contains("/no/such/design.toml"));
+}
