@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `board shell`: a terminal on the board.
+
+use std::io::{IsTerminal, Read, stdin};
+use std::thread;
+use std::time::Duration;
+
+use crate::board::Board;
+use crate::console::Mirror;
+use crate::error::{Error, Result};
+use crate::protocol::{Event, Request};
+use crate::terminal::{Raw, size};
+
+/// Ctrl-], as in telnet.
+const LEAVE: u8 = 0x1d;
+const START: Duration = Duration::from_secs(30);
+/// A shell may be left open over a weekend.
+const FOREVER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Hands terminal and board to each other until the shell ends.
+pub fn interact(board: &Board) -> Result<()> {
+    let console = board.console();
+    let (rows, columns) = size();
+    let raw = Raw::enter()?;
+    console.mirror(Mirror::Stdout);
+    let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
+    console.send(&Request::Shell {
+        rows,
+        columns,
+        term,
+    })?;
+    wait_for(board, &Event::ShellStarted, START)?;
+    let keys = console.clone();
+    let from_terminal = stdin().is_terminal();
+    // Ends with the process: a read from a terminal cannot be called off.
+    thread::spawn(move || {
+        let mut bytes = [0; 256];
+        while let Ok(length @ 1..) = stdin().read(&mut bytes) {
+            let typed = &bytes[..length];
+            if from_terminal && typed.contains(&LEAVE) {
+                keys.declare_dead(crate::error::Death::Off);
+                return;
+            }
+            if keys.send_bytes(typed).is_err() {
+                return;
+            }
+        }
+        // A script has come to its end: Ctrl-D, as a person would.
+        let _ = keys.send_bytes(&[0x04]);
+    });
+    let ended = wait_for(board, &Event::ShellEnded, FOREVER);
+    console.mirror(Mirror::Off);
+    drop(raw);
+    ended
+}
+
+fn wait_for(board: &Board, awaited: &Event, timeout: Duration) -> Result<()> {
+    match board.board_events().wait("the guest's shell", timeout)? {
+        event if event == *awaited => Ok(()),
+        Event::Failed { reason } => Err(Error::Guest(reason)),
+        other => Err(Error::Guest(format!(
+            "its agent answered {other:?} to a shell"
+        ))),
+    }
+}
