@@ -21,11 +21,11 @@
 //! interrupt and its one status register. Two processes cannot, as each would clear what the other waits for.
 //!
 //! The hardware tells *that* an input changed, not which, nor how often: a pulse that is over before a task has run is
-//! an interrupt, but no level that [`Button::wait_for_level`] would find.
+//! an interrupt, but no level that a wait would find.
 //!
 //! A cell without the pin `ip2intc_irpt` ("Enable Interrupt" off in the block design) can be read and written; waiting
-//! is [`Error::NoInterrupt`](crate::Error::NoInterrupt). Once the overlay is removed, waiting is
-//! [`Error::Gone`](crate::Error::Gone), and so is access to a cell that was waited for. To any other cell it raises
+//! is [`Error::NoInterrupt`]. Once the overlay is removed, waiting is
+//! [`Error::Gone`], and so is access to a cell that was waited for. To any other cell it raises
 //! `SIGBUS` (see [`Mmio`](crate::Mmio)).
 
 mod parts;
