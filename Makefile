@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Every entry point. What needs tools runs in the build root (tests/setup), which the first run makes;
+# AXIRQ_INSIDE tells that we are there. Products go to .build/, heavy ones to the cache.
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+.DEFAULT_GOAL := help
+
+export AXIRQ_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/axirq
+
+# What make help shows, in this order.
+define HELP
+make demo        boot the emulated board; buttons light LEDs through tokio futures, and you watch
+make test        every test: host, emulated board; ends with "N passed, N failed"
+make board       a shell on the emulated board, modules and tools at hand
+make kmod        the kernel modules, for the stock Debian arm64 kernel
+make kmod KDIR=/path/to/kernel/build [ARCH=arm64 CROSS_COMPILE=… CC=…]
+                 the kernel modules for another kernel, with this host's own tools
+make userspace   the crate and the command line tool, for the board
+make overlays    the device-tree overlays (.dtbo)
+make install     KDIR=… [INSTALL_MOD_PATH=…]: the modules, into the kernel's module folder
+make lint        formatting and lints, user space and kernel
+make doc         the crate's documentation, in .build/userspace/doc
+make clean       remove what was built; the cache stays
+make distclean   clean, and remove the cache ($(AXIRQ_CACHE))
+
+TESTS=text       with test: only the board tests whose name contains the text
+KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
+endef
+export HELP
+
+.PHONY: help demo test board kmod userspace overlays install lint doc clean distclean
+help:
+	@echo "$$HELP"
+
+build := $(CURDIR)/.build
+inside := demo test board userspace overlays lint doc $(if $(KDIR),,kmod)
+
+ifeq ($(AXIRQ_INSIDE),)
+
+$(inside):
+	@tests/setup/enter.sh env AXIRQ_INSIDE=1 $(MAKE) $@
+
+clean:
+	rm -rf .build
+
+distclean: clean
+	rm -rf --one-file-system "$(AXIRQ_CACHE)"
+
+else
+
+target := aarch64-unknown-linux-gnu
+# Before everything else is built, so that its progress is seen. Empty if it failed.
+ifneq ($(filter demo test board kmod lint,$(MAKECMDGOALS)),)
+kernel := $(shell tests/setup/kernel.sh)
+ifeq ($(kernel),)
+$(error no kernel: see above)
+endif
+KDIR := $(kernel)/build
+kernel_args := $(shell cat $(kernel)/make-args)
+endif
+
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc-14
+# One file a program, whatever the guest's C library.
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS := -C target-feature=+crt-static
+user_cargo := cd userspace && CARGO_TARGET_DIR=$(build)/userspace cargo
+test_cargo := cd tests && CARGO_TARGET_DIR=$(build)/tests cargo
+
+host_programs := $(build)/tests/debug
+guest_programs := $(build)/guest
+
+.PHONY: tools guest
+# The simulated PL and the board's runner.
+tools:
+	@$(test_cargo) build --locked -p plsim -p board
+
+# The guest's programs, gathered in one folder.
+guest: userspace
+	@$(test_cargo) build --locked --target $(target) -p guest
+	@mkdir -p $(guest_programs)
+	@cp -u $(build)/userspace/$(target)/release/axirq \
+		$(build)/userspace/$(target)/release/examples/button_to_led \
+		$(addprefix $(build)/tests/$(target)/debug/,init syscount guest-tests) $(guest_programs)
+
+userspace:
+	@$(user_cargo) build --locked --release --target $(target) --bins --examples
+
+overlays:
+	@mkdir -p $(build)/overlays
+	@for source in dts/*.dtso dts/tests/*.dtso; do \
+		dtc -q -@ -I dts -O dtb -o $(build)/overlays/$$(basename $$source .dtso).dtbo $$source; \
+	done
+
+# The board, ready to boot.
+board_command = $(host_programs)/board --kernel $(kernel)/vmlinuz --plsim $(host_programs)/plsim \
+	--design tests/plsim/designs/demo.toml --guest-bin $(guest_programs) \
+	--modules $(modules)/axirq.ko,$(modules)/axirq_overlay.ko \
+	--boot-modules $(subst $(space),$(comma),$(wildcard $(kernel)/modules/*.ko)) \
+	--overlays $(build)/overlays --busybox $(kernel)/busybox $(if $(KEEP_LOGS),--logs $(KEEP_LOGS))
+comma := ,
+space := $() $()
+
+demo: kmod tools guest overlays
+	@$(board_command) demo
+
+board: kmod tools guest overlays
+	@$(board_command) shell
+
+test: kmod tools guest overlays
+	@TEST_FILTER="$(TESTS)" BOARD="$(board_command)" BUILD=$(build) tests/setup/test.sh
+
+lint:
+	@$(user_cargo) fmt --all --check
+	@$(test_cargo) fmt --all --check
+	@$(user_cargo) clippy --locked --all-targets -- -D warnings
+	@$(test_cargo) clippy --locked --all-targets -- -D warnings
+	@rustfmt --edition 2021 --check --config-path $(kernel)/source/.rustfmt.toml kmod/axirq_main.rs kmod/overlay_main.rs
+	@$(MAKE) kmod modules=$(build)/kmod-clippy clippy=1
+
+doc:
+	@$(user_cargo) doc --locked --no-deps
+
+endif
+
+# The modules are built in a folder of their own, one a kernel, from links to the sources: kernels
+# older than 6.13 know no other way to build one source for several of them.
+modules ?= $(build)/kmod$(if $(KDIR),-$(shell echo $(KDIR) | sha256sum | cut -c1-12))
+kernel_make = $(MAKE) -C $(KDIR) M=$(modules) $(kernel_args) $(if $(clippy),CLIPPY=1)
+
+ifneq ($(KDIR),)
+kmod:
+	@test -e "$(KDIR)/Makefile" -a -e "$(KDIR)/.config" || \
+		{ echo "axirq: KDIR=$(KDIR) is no kernel build folder: it needs Makefile and .config" >&2; exit 1; }
+	@test -e "$(KDIR)/Module.symvers" || \
+		{ echo "axirq: $(KDIR) has no Module.symvers: build that kernel, or copy it from its headers" >&2; exit 1; }
+	@mkdir -p $(modules)
+	@cp -rsfu $(CURDIR)/Kbuild $(CURDIR)/kmod $(modules)
+	@find $(modules) -xtype l -delete
+	@$(kernel_make) modules
+	@cp -u $(modules)/kmod/*.ko $(modules)/
+
+install: kmod
+	@$(kernel_make) modules_install
+	@echo "axirq: now run depmod and modprobe axirq"
+else
+install:
+	@echo "axirq: name the kernel: make install KDIR=/lib/modules/\$$(uname -r)/build" >&2; exit 1
+endif

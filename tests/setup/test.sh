@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Runs every test and adds up: host tests, documentation examples, lints, then the emulated board.
+# BOARD is the board's command line, BUILD the folder for products. Runs in the build root.
+
+# shellcheck source=tests/setup/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+passed=0
+failed=0
+nextest_version=0.9.99	# the newest for the root's compiler
+
+cd "$top"
+mkdir -p "$BUILD"
+
+# One check that counts as one test.
+#
+# check NAME COMMAND…
+check() {
+	local name=$1
+	shift
+	say "$name"
+	if "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "FAIL $name"
+	fi
+}
+
+# A runner that prints its own counts, which PATTERN finds: "PASSED FAILED" a line.
+#
+# suite NAME PATTERN COMMAND…
+suite() {
+	local name=$1 pattern=$2 log=$BUILD/suite.log status=0 ok bad
+	shift 2
+	say "$name"
+	"$@" 2>&1 | tee "$log" || status=$?
+	read -r ok bad < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk "$pattern"' END { print ok + 0, bad + 0 }')
+	passed=$((passed + ok))
+	failed=$((failed + bad))
+	# A suite that failed without a failed test, or that ran none, has failed as a whole.
+	if [ "$status" != 0 ] && [ "$bad" = 0 ] || [ $((ok + bad)) = 0 ]; then
+		failed=$((failed + 1))
+		echo "FAIL $name: exit code $status, $ok passed, $bad failed"
+	fi
+}
+
+nextest() {
+	(cd "$1" && shift && CARGO_TARGET_DIR=$BUILD/$1 && shift && export CARGO_TARGET_DIR &&
+		cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail "$@")
+}
+
+# shellcheck disable=SC2016
+nextest_counts='/^ *Summary/ { for (i = 2; i <= NF; i++) {
+	if ($i ~ /^passed/) ok += $(i - 1); if ($i ~ /^(failed|timed)/) bad += $(i - 1) } }'
+# shellcheck disable=SC2016
+libtest_counts='/^test result:/ { ok += $4; bad += $6 }'
+# shellcheck disable=SC2016
+board_counts='/^[0-9]+ passed, [0-9]+ failed$/ { ok += $1; bad += $3 }'
+
+doc_tests() {
+	(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo test --locked --doc)
+}
+
+PATH=$CARGO_HOME/bin:$PATH
+if [ "$(cargo nextest --version 2>/dev/null | awk 'NR == 1 { print $2 }')" != "$nextest_version" ]; then
+	lock cargo-nextest
+	logged "building the test runner (cargo-nextest $nextest_version)" \
+		cargo install --locked --force --profile dev --version "$nextest_version" cargo-nextest
+fi
+
+if [ -z "${TEST_FILTER:-}" ]; then
+	suite "host tests: simulated PL, board, rooms of the driver" "$nextest_counts" nextest tests tests --workspace
+	suite "host tests: crate and command line" "$nextest_counts" nextest userspace userspace --workspace
+	suite "documentation examples" "$libtest_counts" doc_tests
+	check "formatting and lints" make lint
+	check "the crate without default features" \
+		env CARGO_TARGET_DIR="$BUILD/userspace" cargo check --locked --manifest-path userspace/Cargo.toml \
+		-p axirq --no-default-features
+fi
+# shellcheck disable=SC2086
+suite "the emulated board" "$board_counts" $BOARD test ${TEST_FILTER:+--filter "$TEST_FILTER"}
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
