@@ -116,7 +116,7 @@ lint:
 	@$(test_cargo) fmt --all --check
 	@$(user_cargo) clippy --locked --all-targets -- -D warnings
 	@$(test_cargo) clippy --locked --all-targets -- -D warnings
-	@rustfmt --edition 2021 --check --config-path $(kernel)/source/.rustfmt.toml kmod/axirq_main.rs kmod/overlay_main.rs
+	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs
 	@$(MAKE) kmod modules=$(build)/kmod-clippy clippy=1
 
 doc:

@@ -99,7 +99,12 @@ fn pin_name(log: &Device, node: &Node<'_>, index: u32) -> Name {
         let mut name = Name::new();
         // A short literal and a number always fit.
         let _ = write!(name, "irq{}", index);
-        dev_warn!(log, "no interrupt-names for interrupt {}: pin {}", index, name);
+        dev_warn!(
+            log,
+            "no interrupt-names for interrupt {}: pin {}",
+            index,
+            name
+        );
         name
     })
 }

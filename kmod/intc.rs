@@ -103,7 +103,10 @@ impl platform::Driver for Intc {
         };
         let description = describe(&log, &node)?;
         let window = node.window(0).inspect_err(|_| {
-            dev_err!(log, "no usable reg: give the address and size of the controller");
+            dev_err!(
+                log,
+                "no usable reg: give the address and size of the controller"
+            );
         })?;
         let region = Region::request(window, c"axirq-intc").inspect_err(|_| {
             dev_err!(
@@ -168,7 +171,10 @@ impl platform::Driver for Intc {
 
         let cell = shared.cells.claim(&log, &node)?;
         let chip = Arc::new(chip, GFP_KERNEL)?;
-        let domain = Arc::new(Domain::new(&node, 32 - inputs.leading_zeros(), chip)?, GFP_KERNEL)?;
+        let domain = Arc::new(
+            Domain::new(&node, 32 - inputs.leading_zeros(), chip)?,
+            GFP_KERNEL,
+        )?;
         let mut pins = KVec::new();
         for input in (0..32).filter(|&input| inputs & (1 << input) != 0) {
             let mut name = Name::new();
@@ -190,7 +196,11 @@ impl platform::Driver for Intc {
             cell.name(),
             inputs.count_ones(),
             (description.edges & inputs).count_ones(),
-            if with_set_clear { "" } else { ", without SIE and CIE" }
+            if with_set_clear {
+                ""
+            } else {
+                ", without SIE and CIE"
+            }
         );
         Ok(Self {
             _pins: pins,

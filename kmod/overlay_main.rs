@@ -48,9 +48,12 @@ struct Overlays {
 
 impl kernel::Module for Overlays {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let subsystem = configfs::Subsystem::new(c"device-tree", c"overlays").inspect_err(|_| {
-            pr_err!("configfs refuses device-tree: does this kernel have overlays of its own?\n");
-        })?;
+        let subsystem =
+            configfs::Subsystem::new(c"device-tree", c"overlays").inspect_err(|_| {
+                pr_err!(
+                    "configfs refuses device-tree: does this kernel have overlays of its own?\n"
+                );
+            })?;
         Ok(Self {
             _subsystem: subsystem,
         })

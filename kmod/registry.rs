@@ -76,9 +76,18 @@ impl Cells {
         let mut name = wanted;
         if is_taken(&wanted) {
             name = wanted.with_suffix(unit_address(node_name));
-            dev_warn!(device, "another cell is named {}: this one becomes {}", wanted, name);
+            dev_warn!(
+                device,
+                "another cell is named {}: this one becomes {}",
+                wanted,
+                name
+            );
             if is_taken(&name) {
-                dev_warn!(device, "{} is taken as well: give the cell an xlnx,name", name);
+                dev_warn!(
+                    device,
+                    "{} is taken as well: give the cell an xlnx,name",
+                    name
+                );
                 return Err(code::EEXIST);
             }
         }

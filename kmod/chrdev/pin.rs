@@ -82,9 +82,11 @@ impl Show for Pin {
             Attribute::Controller => write!(out, "{}", self.controller),
             Attribute::Hwirq => write!(out, "{}", self.hwirq),
             Attribute::Irq => write!(out, "{}", self.line.irq()),
-            Attribute::Trigger => {
-                out.write_str(if self.line.is_level() { "level" } else { "edge" })
-            }
+            Attribute::Trigger => out.write_str(if self.line.is_level() {
+                "level"
+            } else {
+                "edge"
+            }),
             Attribute::Count => write!(out, "{}", self.line.sequence()),
             Attribute::State => out.write_str(match self.line.condition() {
                 None => "gone",

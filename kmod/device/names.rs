@@ -36,7 +36,10 @@ impl Name {
             name.length += 1;
         }
         // "." and ".." are folders.
-        name.as_bytes().iter().any(|&byte| byte != b'.').then_some(name)
+        name.as_bytes()
+            .iter()
+            .any(|&byte| byte != b'.')
+            .then_some(name)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -65,7 +68,8 @@ impl fmt::Display for Name {
 impl fmt::Write for Name {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for &byte in text.as_bytes() {
-            if self.length == Self::MAX || !(byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte))
+            if self.length == Self::MAX
+                || !(byte.is_ascii_alphanumeric() || b"_-.@".contains(&byte))
             {
                 return Err(fmt::Error);
             }

@@ -93,9 +93,8 @@ impl UserSlice {
     pub(crate) fn read<const N: usize>(&self) -> Result<[u8; N]> {
         let mut bytes = [0; N];
         // SAFETY: The kernel checks the user's side; ours has that many bytes.
-        let left = unsafe {
-            bindings::axirq_copy_from_user(bytes.as_mut_ptr().cast(), self.at, N as _)
-        };
+        let left =
+            unsafe { bindings::axirq_copy_from_user(bytes.as_mut_ptr().cast(), self.at, N as _) };
         if left == 0 && N <= self.length {
             Ok(bytes)
         } else {

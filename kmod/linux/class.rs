@@ -2,12 +2,7 @@
 
 //! `/sys/class/axirq`: devices with their attributes; udev and devtmpfs make the nodes from them.
 
-use super::{
-    bindings, code,
-    compat::from_err_ptr,
-    device::Device,
-    Arc, KBox, Result, GFP_KERNEL,
-};
+use super::{bindings, code, compat::from_err_ptr, device::Device, Arc, KBox, Result, GFP_KERNEL};
 use core::{
     ffi::{c_char, c_void, CStr},
     ptr,

@@ -2,9 +2,7 @@
 
 //! An interrupt controller for Linux: an irq domain with its irqchip, chained to a parent.
 
-use super::{
-    bindings, code, irq::Trigger, of::Node, Arc, Result,
-};
+use super::{bindings, code, irq::Trigger, of::Node, Arc, Result};
 use core::{
     ffi::{c_int, c_uint, c_ulong, CStr},
     marker::PhantomData,

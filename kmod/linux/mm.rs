@@ -89,7 +89,11 @@ impl Area<'_> {
         // against the allocation, which is a `vmalloc_user` one.
         unsafe {
             bindings::axirq_vma_forbid_write(self.0);
-            to_result(bindings::remap_vmalloc_range(self.0, page.0.cast(), self.0.vm_pgoff))
+            to_result(bindings::remap_vmalloc_range(
+                self.0,
+                page.0.cast(),
+                self.0.vm_pgoff,
+            ))
         }
     }
 }
@@ -217,7 +221,11 @@ impl Attachment {
 impl Drop for Attachment {
     fn drop(&mut self) {
         let mut state = self.window.state.lock();
-        if let Some(at) = state.files.iter().position(|file| ptr::eq(file.0, self.file)) {
+        if let Some(at) = state
+            .files
+            .iter()
+            .position(|file| ptr::eq(file.0, self.file))
+        {
             super::compat::swap_remove(&mut state.files, at);
         }
     }

@@ -124,8 +124,9 @@ impl Node<'_> {
         let mut buffer = [0; 256];
         let size = buffer.len();
         // SAFETY: The node is valid and the buffer has `size` bytes.
-        let wanted =
-            unsafe { bindings::axirq_of_node_path(self.raw, buffer.as_mut_ptr().cast(), size as _) };
+        let wanted = unsafe {
+            bindings::axirq_of_node_path(self.raw, buffer.as_mut_ptr().cast(), size as _)
+        };
         if wanted as usize >= size {
             return;
         }

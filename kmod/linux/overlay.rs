@@ -21,8 +21,9 @@ impl Overlay {
         let size = u32::try_from(blob.len()).map_err(|_| super::code::EFBIG)?;
         let mut id: c_int = 0;
         // SAFETY: The blob has `size` bytes; the kernel checks its header and total size.
-        let result =
-            to_result(unsafe { bindings::axirq_overlay_apply(blob.as_ptr().cast(), size, &mut id) });
+        let result = to_result(unsafe {
+            bindings::axirq_overlay_apply(blob.as_ptr().cast(), size, &mut id)
+        });
         if let Err(error) = result {
             if id > 0 {
                 // SAFETY: A failed application that left a number wants it removed.

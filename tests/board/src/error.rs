@@ -63,8 +63,11 @@ pub enum Error {
     #[error("the request does not fit a frame: use a shorter command line")]
     RequestTooLong,
 
-    #[error("fabric: {0}")]
-    Fabric(String),
+    #[error(transparent)]
+    Fabric(#[from] plsim::client::Error),
+
+    #[error("no guest test has `{0}` in its name")]
+    NoSuchTest(String),
 }
 
 /// Why the board is gone.

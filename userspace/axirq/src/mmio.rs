@@ -8,8 +8,6 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
-use nix::unistd::SysconfVar;
-use nix::unistd::sysconf;
 
 use crate::Error;
 use crate::Result;
@@ -43,8 +41,6 @@ use crate::pin::PinName;
 pub struct Mmio {
     name: String,
     mapping: Mapping,
-    /// Where the window begins in the mapping, in bytes: mappings are whole pages, windows need not be.
-    start: usize,
     size: usize,
     file: File,
 }
@@ -77,19 +73,10 @@ impl Mmio {
             .map_err(|error| system.explain_window(&name, error))?;
         let gone = || Error::Gone { name: name.to_string() };
         let window = system.window(name.cell(), name.pin())?.ok_or_else(gone)?;
-        let too_large = || Error::system("mmap", name.to_string(), Errno::EOVERFLOW);
-        let size = usize::try_from(window.size).map_err(|_| too_large())?;
-        let page = page_size(&name)?;
-        // Less than a page, so it fits.
-        let start = (window.address % page as u64) as usize;
-        let len = start
-            .checked_add(size)
-            .and_then(|end| end.checked_next_multiple_of(page))
-            .ok_or_else(too_large)?;
-        // Neither an empty window nor one that starts within a register can be used.
-        let len = NonZeroUsize::new(len)
-            .filter(|_| start % 4 == 0)
-            .ok_or_else(|| Error::system("mmap", name.to_string(), Errno::EINVAL))?;
+        // Windows are whole pages.
+        let size =
+            usize::try_from(window.size).map_err(|_| Error::system("mmap", name.to_string(), Errno::EOVERFLOW))?;
+        let len = NonZeroUsize::new(size).ok_or_else(|| Error::system("mmap", name.to_string(), Errno::EINVAL))?;
         let mapping = Mapping::new(&file, len, true).map_err(|errno| match errno {
             Errno::ENODEV | Errno::ENXIO => gone(),
             _ => Error::system("mmap", name.to_string(), errno),
@@ -119,7 +106,8 @@ impl Mmio {
     ///
     /// [`OutOfBounds`](Error::OutOfBounds), [`Misaligned`](Error::Misaligned).
     pub fn read32(&self, offset: usize) -> Result<u32> {
-        Ok(self.mapping.read_volatile(self.checked(offset)?))
+        self.check(offset)?;
+        Ok(self.mapping.read_volatile(offset))
     }
 
     /// Writes the register at a byte offset. The write is posted: it may reach the device after this returns, but
@@ -129,7 +117,8 @@ impl Mmio {
     ///
     /// [`OutOfBounds`](Error::OutOfBounds), [`Misaligned`](Error::Misaligned).
     pub fn write32(&self, offset: usize, value: u32) -> Result<()> {
-        self.mapping.write_volatile(self.checked(offset)?, value);
+        self.check(offset)?;
+        self.mapping.write_volatile(offset, value);
         Ok(())
     }
 
@@ -140,8 +129,8 @@ impl Mmio {
             .map_err(|error| Error::system("fstat", self.name.as_str(), error))
     }
 
-    /// The offset in the mapping of a register of the window.
-    fn checked(&self, offset: usize) -> Result<usize> {
+    /// Whether this is the offset of a register of the window.
+    fn check(&self, offset: usize) -> Result<()> {
         if offset % 4 != 0 {
             return Err(Error::Misaligned {
                 window: self.name.clone(),
@@ -155,14 +144,6 @@ impl Mmio {
                 size: self.size,
             });
         }
-        Ok(self.start + offset)
+        Ok(())
     }
-}
-
-fn page_size(name: &PinName) -> Result<usize> {
-    match sysconf(SysconfVar::PAGE_SIZE) {
-        Ok(Some(size)) => usize::try_from(size).ok().filter(|size| *size > 0),
-        Ok(None) | Err(_) => None,
-    }
-    .ok_or_else(|| Error::system("sysconf", name.to_string(), Errno::EINVAL))
 }

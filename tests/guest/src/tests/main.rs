@@ -17,7 +17,6 @@ mod bus_faults;
 mod calls;
 mod cancel;
 mod cli;
-mod clients;
 mod controllers;
 mod death;
 mod edge;
@@ -61,7 +60,6 @@ use tests;
 const ALL: &[&[Test]] = &[
     level::TESTS,
     edge::TESTS,
-    clients::TESTS,
     subscriptions::TESTS,
     calls::TESTS,
     page::TESTS,
