@@ -53,7 +53,7 @@ else
 
 target := aarch64-unknown-linux-gnu
 # Before everything else is built, so that its progress is seen. Empty if it failed.
-ifneq ($(filter demo test board kmod lint,$(MAKECMDGOALS)),)
+ifneq ($(filter demo test board kmod lint kmod-clippy,$(MAKECMDGOALS)),)
 kernel := $(shell tests/setup/kernel.sh)
 ifeq ($(kernel),)
 $(error no kernel: see above)
@@ -117,7 +117,8 @@ lint:
 	@$(user_cargo) clippy --locked --all-targets -- -D warnings
 	@$(test_cargo) clippy --locked --all-targets -- -D warnings
 	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs
-	@$(MAKE) kmod modules=$(build)/kmod-clippy clippy=1
+	@rm -rf $(build)/kmod-clippy
+	@$(MAKE) kmod-clippy modules=$(build)/kmod-clippy
 
 doc:
 	@$(user_cargo) doc --locked --no-deps
@@ -127,10 +128,11 @@ endif
 # The modules are built in a folder of their own, one a kernel, from links to the sources: kernels
 # older than 6.13 know no other way to build one source for several of them.
 modules ?= $(build)/kmod$(if $(KDIR),-$(shell echo $(KDIR) | sha256sum | cut -c1-12))
-kernel_make = $(MAKE) -C $(KDIR) M=$(modules) $(kernel_args) $(if $(clippy),CLIPPY=1)
+kernel_make = $(MAKE) -C $(KDIR) M=$(modules) $(kernel_args)
 
 ifneq ($(KDIR),)
-kmod:
+.PHONY: kmod-sources kmod-clippy
+kmod-sources:
 	@test -e "$(KDIR)/Makefile" -a -e "$(KDIR)/.config" || \
 		{ echo "axirq: KDIR=$(KDIR) is no kernel build folder: it needs Makefile and .config" >&2; exit 1; }
 	@test -e "$(KDIR)/Module.symvers" || \
@@ -138,8 +140,15 @@ kmod:
 	@mkdir -p $(modules)
 	@cp -rsfu $(CURDIR)/Kbuild $(CURDIR)/kmod $(modules)
 	@find $(modules) -xtype l -delete
+
+kmod: kmod-sources
 	@$(kernel_make) modules
 	@cp -u $(modules)/kmod/*.ko $(modules)/
+
+# Warnings are errors here; the build itself leaves them to the kernel's configuration.
+kmod-clippy: kmod-sources
+	@$(kernel_make) CLIPPY=1 modules 2>&1 | tee $(modules)/clippy.log
+	@! grep -E '^(warning|error)' $(modules)/clippy.log
 
 install: kmod
 	@$(kernel_make) modules_install

@@ -154,14 +154,12 @@ impl configfs::Item for Item {
         let Some(overlay) = self.overlay.take() else {
             return;
         };
-        if let Err((error, overlay)) = overlay.remove() {
+        if let Err(error) = overlay.remove() {
             pr_err!(
                 "{}: not removed ({}): another overlay lies on top of it; it stays until the next boot\n",
                 self.name(),
                 error.to_errno()
             );
-            // Nothing refers to the number any more, and the tree keeps what it changed.
-            drop(overlay);
         }
     }
 }

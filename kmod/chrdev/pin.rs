@@ -29,7 +29,7 @@ pub(crate) struct Pin {
     cell: Name,
     pin: Name,
     controller: Name,
-    hwirq: u64,
+    hwirq: u32,
     line: Arc<Line>,
 }
 

@@ -7,7 +7,7 @@ use super::{
     bindings,
     class::{Class, Entry, Set, Show},
     code,
-    compat::{swap_remove, to_errno, to_result},
+    compat::{c_str, swap_remove, to_errno, to_result},
     device::Device,
     lock::{self, Mutex},
     mm::{Area, Attachment, Revocable},
@@ -79,10 +79,9 @@ impl UserSlice {
             return Err(code::EFAULT);
         }
         // SAFETY: The kernel checks the user's side; ours has that many bytes.
-        let left = unsafe {
-            bindings::axirq_copy_to_user(self.at, bytes.as_ptr().cast(), bytes.len() as _)
-        };
-        if left == 0 {
+        let copied =
+            unsafe { bindings::axirq_copy_to_user(self.at, bytes.as_ptr().cast(), bytes.len()) };
+        if copied {
             Ok(())
         } else {
             Err(code::EFAULT)
@@ -93,9 +92,9 @@ impl UserSlice {
     pub(crate) fn read<const N: usize>(&self) -> Result<[u8; N]> {
         let mut bytes = [0; N];
         // SAFETY: The kernel checks the user's side; ours has that many bytes.
-        let left =
-            unsafe { bindings::axirq_copy_from_user(bytes.as_mut_ptr().cast(), self.at, N as _) };
-        if left == 0 && N <= self.length {
+        let copied =
+            unsafe { bindings::axirq_copy_from_user(bytes.as_mut_ptr().cast(), self.at, N) };
+        if copied && N <= self.length {
             Ok(bytes)
         } else {
             Err(code::EFAULT)
@@ -170,9 +169,7 @@ impl<F: File> Region<F> {
         )?;
         let mut first: bindings::dev_t = 0;
         // SAFETY: The name is a constant of the module.
-        to_result(unsafe {
-            bindings::alloc_chrdev_region(&mut first, 0, MINORS, name.as_ptr().cast())
-        })?;
+        to_result(unsafe { bindings::alloc_chrdev_region(&mut first, 0, MINORS, c_str(name)) })?;
         // SAFETY: The cdev is in a box that does not move and is deleted in `drop`; its
         // operations are a constant for files of `F`.
         let added = to_result(unsafe {
@@ -292,6 +289,9 @@ impl<F: File> Tables<F> {
     };
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn open<F: File>(
     inode: *mut bindings::inode,
     file: *mut bindings::file,
@@ -327,6 +327,9 @@ unsafe extern "C" fn open<F: File>(
     })())
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn release<F: File>(
     _inode: *mut bindings::inode,
     file: *mut bindings::file,
@@ -337,6 +340,9 @@ unsafe extern "C" fn release<F: File>(
     0
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn read<F: File>(
     file: *mut bindings::file,
     to: *mut c_char,
@@ -355,15 +361,21 @@ unsafe extern "C" fn read<F: File>(
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn poll<F: File>(
     file: *mut bindings::file,
     table: *mut bindings::poll_table_struct,
 ) -> bindings::__poll_t {
     // SAFETY: An open file of this region.
     let private = unsafe { private::<F>(file) };
-    private.file.poll(&Poller { file, table }).0 as _
+    private.file.poll(&Poller { file, table }).0
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn ioctl<F: File>(
     file: *mut bindings::file,
     command: c_uint,
@@ -375,9 +387,12 @@ unsafe extern "C" fn ioctl<F: File>(
         at: argument as *mut c_void,
         length: 0,
     };
-    to_errno(private.file.ioctl(command, argument)) as c_long
+    c_long::from(to_errno(private.file.ioctl(command, argument)))
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn mmap<F: File>(
     file: *mut bindings::file,
     area: *mut bindings::vm_area_struct,
@@ -393,6 +408,9 @@ unsafe extern "C" fn mmap<F: File>(
     })
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn fault<F: File>(fault: *mut bindings::vm_fault) -> bindings::vm_fault_t {
     // SAFETY: Only areas of files of `F` have this handler, and an area holds its file.
     unsafe {

@@ -2,7 +2,12 @@
 
 //! `/sys/class/axirq`: devices with their attributes; udev and devtmpfs make the nodes from them.
 
-use super::{bindings, code, compat::from_err_ptr, device::Device, Arc, KBox, Result, GFP_KERNEL};
+use super::{
+    bindings, code,
+    compat::{c_str, from_err_ptr},
+    device::Device,
+    Arc, KBox, Result, GFP_KERNEL,
+};
 use core::{
     ffi::{c_char, c_void, CStr},
     ptr,
@@ -93,15 +98,7 @@ impl Class {
         let data = ptr::from_ref::<Arc<dyn Show>>(&shown).cast_mut();
         // SAFETY: Class and parent are valid, the name is copied. Attributes are shown from
         // `data`, an allocation that `shown` keeps until `drop` has removed them.
-        from_err_ptr(unsafe {
-            create(
-                self.0,
-                parent.as_raw(),
-                number,
-                data.cast(),
-                name.as_ptr().cast(),
-            )
-        })?;
+        from_err_ptr(unsafe { create(self.0, parent.as_raw(), number, data.cast(), c_str(name)) })?;
         Ok(Entry {
             class: self.clone(),
             number,
@@ -160,10 +157,8 @@ unsafe extern "C" fn axirq_show_attribute(
     // SAFETY: `Class::add` passed an `Arc<dyn Show>`; the entry's removal waits for this call.
     let shown = unsafe { &*data.cast::<Arc<dyn Show>>() };
     // SAFETY: A page is 4 KiB at least, and ours alone during the call.
-    let mut page = Page(
-        unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), 4096) },
-        0,
-    );
+    let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), 4096) };
+    let mut page = Page(bytes, 0);
     let printed = Attribute::from_raw(which)
         .ok_or(core::fmt::Error)
         .and_then(|attribute| shown.show(attribute, &mut page))

@@ -5,7 +5,7 @@
 pub(crate) use kernel::error::{code, to_result, Result};
 
 use super::KVec;
-use core::ffi::c_int;
+use core::ffi::{c_char, c_int, CStr};
 
 /// The errno that C expects for `result`: zero or negative.
 pub(crate) fn to_errno(result: Result) -> c_int {
@@ -40,4 +40,20 @@ pub(crate) fn swap_remove<T>(vector: &mut KVec<T>, at: usize) -> T {
         *vector = KVec::from_raw_parts(pointer, last, capacity);
         element
     }
+}
+
+/// A constant string as C takes it. `char` is unsigned in the kernel, whatever `core` says.
+pub(crate) const fn c_str(text: &CStr) -> *const c_char {
+    text.to_bytes_with_nul().as_ptr().cast()
+}
+
+/// A string of C's.
+///
+/// # Safety
+///
+/// `text` is terminated, and valid for the lifetime that the caller gives it.
+#[expect(clippy::disallowed_methods, reason = "6.12 has no CStrExt")]
+pub(crate) unsafe fn from_c_str<'a>(text: *const c_char) -> &'a CStr {
+    // SAFETY: Says the caller.
+    unsafe { CStr::from_ptr(text.cast()) }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     bindings,
-    compat::{to_errno, to_result},
+    compat::{c_str, from_c_str, to_errno, to_result},
     KBox, Result, GFP_KERNEL,
 };
 use core::{
@@ -114,10 +114,8 @@ impl<T: Item> Subsystem<T> {
     pub(crate) fn new(name: &'static CStr, group: &'static CStr) -> Result<Self> {
         // SAFETY: Pointers, `Option`s of functions, integers and C structures that configfs
         // initialises below: all may be zero.
-        let tables = KBox::new(
-            UnsafeCell::new(unsafe { MaybeUninit::<Tables>::zeroed().assume_init() }),
-            GFP_KERNEL,
-        )?;
+        let empty = unsafe { MaybeUninit::<Tables>::zeroed().assume_init() };
+        let tables = KBox::new(UnsafeCell::new(empty), GFP_KERNEL)?;
         let raw = tables.get();
         // SAFETY: No preconditions.
         let module = unsafe { bindings::axirq_this_module() };
@@ -130,7 +128,7 @@ impl<T: Item> Subsystem<T> {
             (*raw).status = attribute(c"status", 0o444, module);
             (*raw).status.show = Some(show_status::<T>);
             (*raw).blob.cb_attr = attribute(c"dtbo", 0o644, module);
-            (*raw).blob.cb_max_size = MAX_BLOB as _;
+            (*raw).blob.cb_max_size = MAX_BLOB;
             (*raw).blob.read = Some(read_blob::<T>);
             (*raw).blob.write = Some(write_blob::<T>);
             (*raw).attributes[0] = &raw mut (*raw).path;
@@ -148,12 +146,12 @@ impl<T: Item> Subsystem<T> {
             (*raw).root_type.ct_owner = module;
             bindings::axirq_configfs_subsystem_init(
                 &raw mut (*raw).subsystem,
-                name.as_ptr().cast(),
+                c_str(name),
                 &raw const (*raw).root_type,
             );
             bindings::axirq_configfs_add_group(
                 &raw mut (*raw).group,
-                group.as_ptr().cast(),
+                c_str(group),
                 &raw const (*raw).group_type,
                 &raw mut (*raw).subsystem.su_group,
             );
@@ -179,20 +177,23 @@ fn attribute(
     owner: *mut bindings::module,
 ) -> bindings::configfs_attribute {
     bindings::configfs_attribute {
-        ca_name: name.as_ptr().cast(),
+        ca_name: c_str(name),
         ca_owner: owner,
         ca_mode: mode,
         ..Default::default()
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn make_item<T: Item>(
     group: *mut bindings::config_group,
     name: *const c_char,
 ) -> *mut bindings::config_item {
     let made = (|| {
         // SAFETY: configfs passes a terminated name.
-        let content = T::new(unsafe { CStr::from_ptr(name.cast()) })?;
+        let content = T::new(unsafe { from_c_str(name) })?;
         let entry = KBox::new(
             Entry {
                 item: bindings::config_item::default(),
@@ -223,6 +224,9 @@ unsafe extern "C" fn make_item<T: Item>(
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn drop_item<T: Item>(
     _group: *mut bindings::config_group,
     item: *mut bindings::config_item,
@@ -234,6 +238,9 @@ unsafe extern "C" fn drop_item<T: Item>(
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn release<T: Item>(item: *mut bindings::config_item) {
     // SAFETY: The last count is gone; `make_item` made the entry from a box.
     drop(unsafe { KBox::from_raw(item.cast::<Entry<T>>()) });
@@ -254,6 +261,9 @@ unsafe fn print(page: *mut c_char, text: &[u8]) -> isize {
     length as isize + 1
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn show_path<T: Item>(
     item: *mut bindings::config_item,
     page: *mut c_char,
@@ -262,6 +272,9 @@ unsafe extern "C" fn show_path<T: Item>(
     unsafe { Entry::<T>::with(item, |content| print(page, content.path())) }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn show_status<T: Item>(
     item: *mut bindings::config_item,
     page: *mut c_char,
@@ -270,6 +283,9 @@ unsafe extern "C" fn show_status<T: Item>(
     unsafe { Entry::<T>::with(item, |content| print(page, content.status().as_bytes())) }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn store_path<T: Item>(
     item: *mut bindings::config_item,
     page: *const c_char,
@@ -294,6 +310,10 @@ unsafe extern "C" fn store_path<T: Item>(
 }
 
 /// With no buffer, says how long the blob is.
+///
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn read_blob<T: Item>(
     item: *mut bindings::config_item,
     buffer: *mut c_void,
@@ -311,6 +331,9 @@ unsafe extern "C" fn read_blob<T: Item>(
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn write_blob<T: Item>(
     item: *mut bindings::config_item,
     buffer: *const c_void,

@@ -2,7 +2,7 @@
 
 //! `struct device`: a counted reference, and log lines that name it.
 
-use super::bindings;
+use super::{bindings, compat::c_str};
 use core::{
     ffi::{c_void, CStr},
     fmt, ptr,
@@ -39,9 +39,9 @@ impl Device {
         // `fmt::Arguments`; it has read them when the call returns.
         unsafe {
             bindings::_dev_printk(
-                level.0.as_ptr().cast(),
+                c_str(level.0),
                 self.0,
-                c"%pA\n".as_ptr().cast(),
+                c_str(c"%pA\n"),
                 ptr::from_ref(&message).cast::<c_void>(),
             )
         };

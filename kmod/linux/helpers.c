@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/poll.h>
@@ -84,7 +85,7 @@ void axirq_poll_wait(struct file *file, struct wait_queue_head *queue, poll_tabl
 
 /* Registers */
 
-void __iomem *axirq_ioremap(phys_addr_t start, size_t size)
+void __iomem *axirq_ioremap(u64 start, u64 size)
 {
 	return ioremap(start, size);
 }
@@ -104,12 +105,12 @@ void axirq_writel(u32 value, void __iomem *address)
 	writel(value, address);
 }
 
-bool axirq_request_mem_region(resource_size_t start, resource_size_t size, const char *name)
+bool axirq_request_mem_region(u64 start, u64 size, const char *name)
 {
 	return request_mem_region(start, size, name);
 }
 
-void axirq_release_mem_region(resource_size_t start, resource_size_t size)
+void axirq_release_mem_region(u64 start, u64 size)
 {
 	release_mem_region(start, size);
 }
@@ -156,6 +157,11 @@ void axirq_irq_forget(unsigned int irq)
 	irq_set_chip_data(irq, NULL);
 }
 
+void axirq_irq_disable_unlazy(unsigned int irq)
+{
+	irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY);
+}
+
 unsigned int axirq_irq_trigger(unsigned int irq)
 {
 	return irq_get_trigger_type(irq);
@@ -165,6 +171,13 @@ unsigned int axirq_irq_trigger(unsigned int irq)
 bool axirq_irq_is_taken(unsigned int irq)
 {
 	return irq_has_action(irq) || irq_get_handler_data(irq);
+}
+
+u32 axirq_irq_hwirq(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	return data ? irqd_to_hwirq(data) : 0;
 }
 
 const char *axirq_irq_chip_name(unsigned int irq)
@@ -320,6 +333,18 @@ void *axirq_device_drvdata(struct device *device)
 	return dev_get_drvdata(device);
 }
 
+int axirq_of_node_window(struct device_node *node, int index, u64 *start, u64 *size)
+{
+	struct resource resource;
+	int error = of_address_to_resource(node, index, &resource);
+
+	if (error)
+		return error;
+	*start = resource.start;
+	*size = resource_size(&resource);
+	return 0;
+}
+
 int axirq_of_node_path(struct device_node *node, char *path, size_t size)
 {
 	return snprintf(path, size, "%pOF", node);
@@ -459,14 +484,14 @@ struct device *axirq_window_device_create(struct class *class, struct device *pa
 	return device_create_with_groups(class, parent, dev, data, window_groups, "%s", name);
 }
 
-unsigned long axirq_copy_to_user(void __user *to, const void *from, unsigned long n)
+bool axirq_copy_to_user(void __user *to, const void *from, size_t n)
 {
-	return copy_to_user(to, from, n);
+	return !copy_to_user(to, from, n);
 }
 
-unsigned long axirq_copy_from_user(void *to, const void __user *from, unsigned long n)
+bool axirq_copy_from_user(void *to, const void __user *from, size_t n)
 {
-	return copy_from_user(to, from, n);
+	return !copy_from_user(to, from, n);
 }
 
 /* Mappings */
@@ -482,14 +507,18 @@ void *axirq_vmalloc_user_page(void)
 	return vmalloc_user(PAGE_SIZE);
 }
 
-unsigned long axirq_vma_length(const struct vm_area_struct *vma)
+/* Whether the area, at its offset, lies inside @size bytes. */
+bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size)
 {
-	return vma->vm_end - vma->vm_start;
+	u64 pages = size >> PAGE_SHIFT;
+
+	return vma->vm_pgoff <= pages && vma_pages(vma) <= pages - vma->vm_pgoff;
 }
 
+/* MAYSHARE: a shared mapping of a file that is open for reading alone loses VM_SHARED. */
 bool axirq_vma_is_shared(const struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_SHARED;
+	return vma->vm_flags & VM_MAYSHARE;
 }
 
 bool axirq_vma_is_writable(const struct vm_area_struct *vma)
@@ -518,7 +547,7 @@ struct file *axirq_fault_file(struct vm_fault *fault)
 	return fault->vma->vm_file;
 }
 
-vm_fault_t axirq_fault_insert(struct vm_fault *fault, phys_addr_t start)
+vm_fault_t axirq_fault_insert(struct vm_fault *fault, u64 start)
 {
 	return vmf_insert_pfn(fault->vma, fault->address, PHYS_PFN(start) + fault->pgoff);
 }

@@ -70,22 +70,24 @@ void axirq_mutex_unlock(struct mutex *lock);
 void axirq_init_waitqueue_head(struct wait_queue_head *queue);
 void axirq_poll_wait(struct file *file, struct wait_queue_head *queue, struct poll_table_struct *table);
 
-void __iomem *axirq_ioremap(phys_addr_t start, size_t size);
+void __iomem *axirq_ioremap(u64 start, u64 size);
 void axirq_iounmap(void __iomem *base);
 u32 axirq_readl(const void __iomem *address);
 void axirq_writel(u32 value, void __iomem *address);
-bool axirq_request_mem_region(resource_size_t start, resource_size_t size, const char *name);
-void axirq_release_mem_region(resource_size_t start, resource_size_t size);
+bool axirq_request_mem_region(u64 start, u64 size, const char *name);
+void axirq_release_mem_region(u64 start, u64 size);
 
 struct irq_domain *axirq_irq_domain_create(struct fwnode_handle *fwnode, unsigned int size,
 					   const struct irq_domain_ops *ops, void *data);
 void *axirq_irq_domain_data(struct irq_domain *domain);
 unsigned int axirq_irq_create_mapping(struct irq_domain *domain, unsigned long hwirq);
 unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwirq);
+void axirq_irq_disable_unlazy(unsigned int irq);
 void axirq_irq_describe(unsigned int irq, unsigned int trigger);
 void axirq_irq_forget(unsigned int irq);
 unsigned int axirq_irq_trigger(unsigned int irq);
 bool axirq_irq_is_taken(unsigned int irq);
+u32 axirq_irq_hwirq(unsigned int irq);
 const char *axirq_irq_chip_name(unsigned int irq);
 struct fwnode_handle *axirq_irq_fwnode(unsigned int irq);
 bool axirq_irq_has_action(unsigned int irq);
@@ -106,6 +108,7 @@ const char *axirq_device_name(struct device *device);
 void *axirq_device_drvdata(struct device *device);
 const struct of_device_id *axirq_intc_ids(void);
 const struct of_device_id *axirq_device_ids(void);
+int axirq_of_node_window(struct device_node *node, int index, u64 *start, u64 *size);
 int axirq_of_node_path(struct device_node *node, char *path, size_t size);
 int axirq_of_node_name(struct device_node *node, char *name, size_t size);
 int axirq_of_node_property(struct device_node *node, unsigned int index, const char **name,
@@ -122,19 +125,19 @@ struct device *axirq_pin_device_create(struct class *class, struct device *paren
 				       void *data, const char *name);
 struct device *axirq_window_device_create(struct class *class, struct device *parent, dev_t dev,
 					  void *data, const char *name);
-unsigned long axirq_copy_to_user(void __user *to, const void *from, unsigned long n);
-unsigned long axirq_copy_from_user(void *to, const void __user *from, unsigned long n);
+bool axirq_copy_to_user(void __user *to, const void *from, size_t n);
+bool axirq_copy_from_user(void *to, const void __user *from, size_t n);
 
 unsigned long axirq_page_size(void);
 void *axirq_vmalloc_user_page(void);
-unsigned long axirq_vma_length(const struct vm_area_struct *vma);
+bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size);
 bool axirq_vma_is_shared(const struct vm_area_struct *vma);
 bool axirq_vma_is_writable(const struct vm_area_struct *vma);
 void axirq_vma_make_io(struct vm_area_struct *vma);
 void axirq_vma_forbid_write(struct vm_area_struct *vma);
 void axirq_unmap_file(struct file *file);
 struct file *axirq_fault_file(struct vm_fault *fault);
-vm_fault_t axirq_fault_insert(struct vm_fault *fault, phys_addr_t start);
+vm_fault_t axirq_fault_insert(struct vm_fault *fault, u64 start);
 vm_fault_t axirq_fault_sigbus(void);
 
 /* Implemented in Rust. */

@@ -2,7 +2,7 @@
 
 //! Register windows: physical regions and their mappings into the kernel.
 
-use super::{bindings, code, Result};
+use super::{bindings, code, compat::c_str, Result};
 use core::ffi::{c_void, CStr};
 
 /// A physical range.
@@ -19,13 +19,8 @@ impl Region {
     /// `EBUSY` if any part of the range is claimed.
     pub(crate) fn request(range: Range, name: &'static CStr) -> Result<Self> {
         // SAFETY: The name lives as long as the module, hence longer than the region.
-        let free = unsafe {
-            bindings::axirq_request_mem_region(
-                range.start as _,
-                range.size as _,
-                name.as_ptr().cast(),
-            )
-        };
+        let free =
+            unsafe { bindings::axirq_request_mem_region(range.start, range.size, c_str(name)) };
         if free {
             Ok(Self(range))
         } else {
@@ -37,7 +32,7 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: Claimed by `request`, released nowhere else.
-        unsafe { bindings::axirq_release_mem_region(self.0.start as _, self.0.size as _) };
+        unsafe { bindings::axirq_release_mem_region(self.0.start, self.0.size) };
     }
 }
 
@@ -56,7 +51,7 @@ impl<const SIZE: usize> Mapping<SIZE> {
             return Err(code::EINVAL);
         }
         // SAFETY: No preconditions.
-        let base = unsafe { bindings::axirq_ioremap(range.start as _, range.size as _) };
+        let base = unsafe { bindings::axirq_ioremap(range.start, range.size) };
         if base.is_null() {
             return Err(code::ENOMEM);
         }

@@ -2,8 +2,12 @@
 
 //! Linux interrupts by number: claiming, enabling, asking what they are.
 
-use super::{bindings, compat::to_result, Arc, KVec, Result, GFP_KERNEL};
-use core::ffi::{c_int, c_void, CStr};
+use super::{
+    bindings,
+    compat::{from_c_str, to_result},
+    Arc, KVec, Result, GFP_KERNEL,
+};
+use core::ffi::{c_int, c_ulong, c_void};
 
 /// What makes a line fire.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +57,7 @@ impl<T: Handler> Registration<T> {
                 irq,
                 Some(trampoline::<T>),
                 None,
-                FLAGS as _,
+                c_ulong::from(FLAGS),
                 stored.as_ptr().cast(),
                 cookie(&handler),
             )
@@ -79,6 +83,9 @@ fn cookie<T>(handler: &Arc<T>) -> *mut c_void {
     core::ptr::from_ref::<T>(handler).cast_mut().cast()
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn trampoline<T: Handler>(
     _irq: c_int,
     cookie: *mut c_void,
@@ -106,7 +113,7 @@ pub(crate) fn disable_nosync(irq: u32) {
 /// From now on, disabling masks in hardware at once instead of at the next interrupt.
 pub(crate) fn set_disable_unlazy(irq: u32) {
     // SAFETY: No preconditions.
-    unsafe { bindings::irq_modify_status(irq, 0, bindings::IRQ_DISABLE_UNLAZY as _) };
+    unsafe { bindings::axirq_irq_disable_unlazy(irq) };
 }
 
 /// Forgets an edge that was latched before now, where the controller can.
@@ -140,12 +147,9 @@ pub(crate) fn is_held(irq: u32) -> bool {
 }
 
 /// The controller's own number of an interrupt.
-pub(crate) fn hwirq(irq: u32) -> u64 {
+pub(crate) fn hwirq(irq: u32) -> u32 {
     // SAFETY: No preconditions.
-    let data = unsafe { bindings::irq_get_irq_data(irq) };
-    // SAFETY: Null, or valid for as long as the interrupt is mapped, which the caller's claim on
-    // its controller ensures.
-    unsafe { data.as_ref() }.map_or(0, |data| data.hwirq as u64)
+    unsafe { bindings::axirq_irq_hwirq(irq) }
 }
 
 /// Identifies the device-tree node of an interrupt's controller; 0 if it has none.
@@ -163,5 +167,5 @@ pub(crate) fn with_chip_name<R>(irq: u32, f: impl FnOnce(&[u8]) -> R) -> R {
     }
     // SAFETY: Chip names are string constants of the chip's driver, loaded while the interrupt
     // is mapped.
-    f(unsafe { CStr::from_ptr(name.cast()) }.to_bytes())
+    f(unsafe { from_c_str(name) }.to_bytes())
 }

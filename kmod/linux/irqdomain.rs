@@ -2,7 +2,7 @@
 
 //! An interrupt controller for Linux: an irq domain with its irqchip, chained to a parent.
 
-use super::{bindings, code, irq::Trigger, of::Node, Arc, Result};
+use super::{bindings, code, compat::c_str, irq::Trigger, of::Node, Arc, Result};
 use core::{
     ffi::{c_int, c_uint, c_ulong, CStr},
     marker::PhantomData,
@@ -141,6 +141,9 @@ impl<T: Controller> Drop for Cascade<T> {
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn flow<T: Controller>(desc: *mut bindings::irq_desc) {
     // SAFETY: The core hands over a valid descriptor, whose handler data `Cascade::new` set.
     let domain = unsafe { &*bindings::axirq_irq_desc_handler_data(desc).cast::<Domain<T>>() };
@@ -185,10 +188,10 @@ impl<T: Controller> Tables<T> {
     const LEVEL: &'static bindings::irq_chip = &{
         // SAFETY: As above; flags and integers may be zero as well.
         let mut chip: bindings::irq_chip = unsafe { MaybeUninit::zeroed().assume_init() };
-        chip.name = T::NAME.as_ptr().cast();
+        chip.name = c_str(T::NAME);
         chip.irq_mask = Some(mask::<T>);
         chip.irq_unmask = Some(unmask::<T>);
-        chip.flags = bindings::IRQCHIP_SKIP_SET_WAKE as _;
+        chip.flags = bindings::IRQCHIP_SKIP_SET_WAKE as c_ulong;
         chip
     };
 
@@ -208,6 +211,9 @@ unsafe fn host<'a, T: Controller>(domain: *mut bindings::irq_domain) -> &'a T {
     unsafe { &*bindings::axirq_irq_domain_data(domain).cast::<T>() }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn map<T: Controller>(
     domain: *mut bindings::irq_domain,
     irq: c_uint,
@@ -237,7 +243,7 @@ unsafe extern "C" fn map<T: Controller>(
             irq,
             Tables::<T>::chip(trigger),
             handler,
-            name.as_ptr().cast(),
+            c_str(name),
         );
         bindings::irq_set_chip_data(irq, bindings::axirq_irq_domain_data(domain));
         bindings::axirq_irq_describe(irq, sense);
@@ -245,6 +251,9 @@ unsafe extern "C" fn map<T: Controller>(
     0
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn unmap(_domain: *mut bindings::irq_domain, irq: c_uint) {
     // SAFETY: Nobody holds the interrupt any more.
     unsafe { bindings::axirq_irq_forget(irq) };
@@ -252,6 +261,10 @@ unsafe extern "C" fn unmap(_domain: *mut bindings::irq_domain, irq: c_uint) {
 
 /// The type cell under an AXI INTC is not a Linux IRQ type: only the input's number counts, and
 /// the controller knows its own triggers.
+///
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn xlate<T: Controller>(
     domain: *mut bindings::irq_domain,
     _node: *mut bindings::device_node,
@@ -282,6 +295,9 @@ unsafe extern "C" fn xlate<T: Controller>(
     0
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn activate<T: Controller>(
     domain: *mut bindings::irq_domain,
     data: *mut bindings::irq_data,
@@ -301,18 +317,27 @@ unsafe fn chip_data<'a, T: Controller>(data: *mut bindings::irq_data) -> (&'a T,
     unsafe { (&*(*data).chip_data.cast::<T>(), (*data).hwirq as u32) }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn mask<T: Controller>(data: *mut bindings::irq_data) {
     // SAFETY: The core calls a chip for its own interrupts.
     let (controller, hwirq) = unsafe { chip_data::<T>(data) };
     controller.mask(hwirq);
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn unmask<T: Controller>(data: *mut bindings::irq_data) {
     // SAFETY: As above.
     let (controller, hwirq) = unsafe { chip_data::<T>(data) };
     controller.unmask(hwirq);
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn ack<T: Controller>(data: *mut bindings::irq_data) {
     // SAFETY: As above.
     let (controller, hwirq) = unsafe { chip_data::<T>(data) };

@@ -65,11 +65,6 @@ impl<T> Drop for Page<T> {
 pub(crate) struct Area<'a>(pub(super) &'a mut bindings::vm_area_struct);
 
 impl Area<'_> {
-    fn length(&self) -> u64 {
-        // SAFETY: The area is valid and locked by the caller of `mmap`.
-        unsafe { bindings::axirq_vma_length(self.0) as u64 }
-    }
-
     fn is_shared(&self) -> bool {
         // SAFETY: The area is valid and locked by the caller of `mmap`.
         unsafe { bindings::axirq_vma_is_shared(self.0) }
@@ -183,12 +178,9 @@ unsafe impl Sync for Attachment {}
 impl Attachment {
     /// Prepares a mapping; its pages come with the first touch, by [`Self::fault`].
     pub(super) fn map(&self, area: &Area<'_>) -> Result {
-        // SAFETY: No preconditions.
-        let page = unsafe { bindings::axirq_page_size() } as u64;
-        let end = (area.0.vm_pgoff as u64)
-            .checked_mul(page)
-            .and_then(|offset| offset.checked_add(area.length()));
-        if !area.is_shared() || !end.is_some_and(|end| end <= self.window.range.size) {
+        // SAFETY: The area is valid and locked by the caller of `mmap`.
+        let fits = unsafe { bindings::axirq_vma_fits(area.0, self.window.range.size) };
+        if !area.is_shared() || !fits {
             return Err(code::EINVAL);
         }
         if self.window.state.lock().revoked {

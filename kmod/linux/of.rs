@@ -5,11 +5,15 @@
 //! All of it is for probe only: when an overlay is removed, a node's properties are gone before
 //! the driver's `remove` runs.
 
-use super::{bindings, compat::to_result, io::Range, Result};
+use super::{
+    bindings,
+    compat::{c_str, from_c_str, to_result},
+    io::Range,
+    Result,
+};
 use core::{
     ffi::{c_char, c_int, CStr},
     marker::PhantomData,
-    mem::MaybeUninit,
     ptr,
 };
 
@@ -45,13 +49,7 @@ impl Node<'_> {
         let mut value = 0;
         // SAFETY: The node is valid; one element is asked for and there is room for one.
         let count = unsafe {
-            bindings::of_property_read_variable_u32_array(
-                self.raw,
-                name.as_ptr().cast(),
-                &mut value,
-                1,
-                0,
-            )
+            bindings::of_property_read_variable_u32_array(self.raw, c_str(name), &mut value, 1, 0)
         };
         (count >= 0).then_some(value)
     }
@@ -63,7 +61,7 @@ impl Node<'_> {
         let count = unsafe {
             bindings::of_property_read_string_helper(
                 self.raw,
-                name.as_ptr().cast(),
+                c_str(name),
                 ptr::from_mut(&mut value).cast(),
                 1,
                 index as c_int,
@@ -71,7 +69,7 @@ impl Node<'_> {
         };
         // SAFETY: On success the kernel has checked that the string is terminated. It belongs to
         // the property, which lives as long as the node.
-        (count == 1).then(|| unsafe { CStr::from_ptr(value.cast()) }.to_bytes())
+        (count == 1).then(|| unsafe { from_c_str(value) }.to_bytes())
     }
 
     /// How many interrupts the node lists.
@@ -94,26 +92,24 @@ impl Node<'_> {
 
     /// The `index`-th register window.
     pub(crate) fn window(&self, index: u32) -> Result<Range> {
-        let mut resource = MaybeUninit::<bindings::resource>::zeroed();
-        // SAFETY: The node is valid, and the kernel fills the resource.
+        let mut range = Range { start: 0, size: 0 };
+        // SAFETY: The node is valid; out parameters of ours.
         to_result(unsafe {
-            bindings::of_address_to_resource(self.raw, index as c_int, resource.as_mut_ptr())
+            bindings::axirq_of_node_window(
+                self.raw,
+                index as c_int,
+                &mut range.start,
+                &mut range.size,
+            )
         })?;
-        // SAFETY: Filled; and zero is a valid value of each field.
-        let resource = unsafe { resource.assume_init() };
-        let start: u64 = resource.start as _;
-        let end: u64 = resource.end as _;
-        Ok(Range {
-            start,
-            size: end.wrapping_sub(start).wrapping_add(1),
-        })
+        Ok(range)
     }
 
     /// Writes the node's name with its unit address, `gpio@a0010000`.
     pub(crate) fn write_name<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let (at, size) = (buffer.as_mut_ptr(), buffer.len());
         // SAFETY: The node is valid and the buffer has `size` bytes.
-        let wanted = unsafe { bindings::axirq_of_node_name(self.raw, at.cast(), size as _) };
+        let wanted = unsafe { bindings::axirq_of_node_name(self.raw, at.cast(), size) };
         printed(buffer, wanted)
     }
 
@@ -124,17 +120,15 @@ impl Node<'_> {
         let mut buffer = [0; 256];
         let size = buffer.len();
         // SAFETY: The node is valid and the buffer has `size` bytes.
-        let wanted = unsafe {
-            bindings::axirq_of_node_path(self.raw, buffer.as_mut_ptr().cast(), size as _)
-        };
+        let wanted =
+            unsafe { bindings::axirq_of_node_path(self.raw, buffer.as_mut_ptr().cast(), size) };
         if wanted as usize >= size {
             return;
         }
         let path = printed(&mut buffer, wanted);
         // SAFETY: The path is a constant. The node, if any, is counted and put below.
-        let symbols = unsafe {
-            bindings::of_find_node_opts_by_path(c"/__symbols__".as_ptr().cast(), ptr::null_mut())
-        };
+        let symbols =
+            unsafe { bindings::of_find_node_opts_by_path(c_str(c"/__symbols__"), ptr::null_mut()) };
         if symbols.is_null() {
             return;
         }
@@ -163,7 +157,7 @@ impl Node<'_> {
                 continue;
             }
             // SAFETY: Property names are terminated.
-            if f(unsafe { CStr::from_ptr(name.cast()) }.to_bytes()) {
+            if f(unsafe { from_c_str(name) }.to_bytes()) {
                 break;
             }
         }

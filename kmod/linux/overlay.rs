@@ -2,7 +2,11 @@
 
 //! Device-tree overlays applied to the live tree, and the firmware files they come in.
 
-use super::{bindings, compat::to_result, Result};
+use super::{
+    bindings,
+    compat::{c_str, to_result},
+    Result,
+};
 use core::{
     ffi::{c_int, CStr},
     ptr,
@@ -34,13 +38,10 @@ impl Overlay {
         Ok(Self(id))
     }
 
-    /// Removes it. `EBUSY`, with the overlay back, while another one lies on top.
-    pub(crate) fn remove(mut self) -> Result<(), (super::Error, Self)> {
+    /// Removes it. `EBUSY` while another one lies on top: it then stays for good.
+    pub(crate) fn remove(mut self) -> Result {
         // SAFETY: Applied and not removed (type invariant).
-        match to_result(unsafe { bindings::of_overlay_remove(&mut self.0) }) {
-            Ok(()) => Ok(()),
-            Err(error) => Err((error, self)),
-        }
+        to_result(unsafe { bindings::of_overlay_remove(&mut self.0) })
     }
 }
 
@@ -55,15 +56,13 @@ impl Firmware {
     pub(crate) fn request(name: &CStr) -> Result<Self> {
         let mut firmware = ptr::null();
         // SAFETY: The name is terminated; the out parameter is ours.
-        to_result(unsafe {
-            bindings::axirq_request_firmware(&mut firmware, name.as_ptr().cast())
-        })?;
+        to_result(unsafe { bindings::axirq_request_firmware(&mut firmware, c_str(name)) })?;
         Ok(Self(firmware))
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: Valid until released (type invariant), with `size` bytes at `data`.
-        unsafe { core::slice::from_raw_parts((*self.0).data, (*self.0).size as usize) }
+        unsafe { core::slice::from_raw_parts((*self.0).data, (*self.0).size) }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     bindings,
-    compat::{to_errno, to_result},
+    compat::{c_str, to_errno, to_result},
     device,
     of::Node,
     KBox, Result, GFP_KERNEL,
@@ -91,7 +91,7 @@ impl<T: Driver> Registration<T> {
         // the callbacks fit and treat driver data as a box of `T`, which `probe` puts there. The
         // structure is unregistered before it is freed, in `drop`.
         to_result(unsafe {
-            (*raw).driver.name = T::NAME.as_ptr().cast();
+            (*raw).driver.name = c_str(T::NAME);
             (*raw).driver.of_match_table = T::IDS.table();
             (*raw).probe = Some(probe::<T>);
             bindings::axirq_platform_driver_set_remove(raw, Some(remove::<T>));
@@ -111,6 +111,9 @@ impl<T: Driver> Drop for Registration<T> {
     }
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn probe<T: Driver>(raw: *mut bindings::platform_device) -> c_int {
     let device = Device {
         raw,
@@ -124,6 +127,9 @@ unsafe extern "C" fn probe<T: Driver>(raw: *mut bindings::platform_device) -> c_
     })())
 }
 
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
 unsafe extern "C" fn remove<T: Driver>(raw: *mut bindings::platform_device) {
     // SAFETY: The core calls this once for a device that `probe` succeeded for, so its driver
     // data is the box that `probe` left there.

@@ -3,7 +3,11 @@
 //! A wait queue: tasks that sleep until a condition holds, and pollers.
 
 use super::{bindings, compat::to_result, KBox, Result, GFP_KERNEL};
-use core::{cell::UnsafeCell, ffi::c_void, ptr};
+use core::{
+    cell::UnsafeCell,
+    ffi::{c_int, c_void},
+    ptr,
+};
 
 /// # Invariants
 ///
@@ -65,14 +69,14 @@ impl Queue {
                 bindings::prepare_to_wait_event(
                     self.as_raw(),
                     ptr::from_mut(&mut entry),
-                    bindings::TASK_INTERRUPTIBLE as _,
+                    bindings::TASK_INTERRUPTIBLE as c_int,
                 )
             };
             if condition() {
                 break Ok(());
             }
             if signal != 0 {
-                break to_result(signal as _);
+                break to_result(signal as c_int);
             }
             // SAFETY: Process context, and no spinlock is held: callers come from system calls.
             unsafe { bindings::schedule() };
