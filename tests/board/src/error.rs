@@ -53,7 +53,7 @@ pub enum Error {
     #[error("the guest is no use: {0}")]
     Guest(String),
 
-    #[error("`{command}` {}", describe(outcome))]
+    #[error("`{command}` {}{}", describe(outcome), quoted(output))]
     Command {
         command: String,
         outcome: Outcome,
@@ -98,7 +98,7 @@ fn quoted(lines: &str) -> String {
     if lines.is_empty() {
         " and said nothing".into()
     } else {
-        format!("; it said:\n{lines}")
+        format!("; it said:\n{}", lines.trim_end())
     }
 }
 

@@ -10,12 +10,16 @@
 //! - [`board`]: the parts of a board, booted; on [`process`], [`qemu`], [`devicetree`], [`initramfs`].
 //! - [`console`]: the runner's end of that UART; [`guest`]: what can be asked of the guest over it.
 //! - [`kernel_log`]: what must not be in a kernel's log.
-//! - [`shell`], [`demo`], [`suite`]: what the command line offers on top.
+//! - [`shell`], [`demo`], [`suite`]: what the command line offers on top; [`bring_up`] prepares the demo fabric.
 
 #[cfg(feature = "host")]
 pub mod board;
 #[cfg(feature = "host")]
+pub mod bring_up;
+#[cfg(feature = "host")]
 pub mod console;
+#[cfg(feature = "host")]
+pub mod demo;
 #[cfg(feature = "host")]
 pub mod devicetree;
 #[cfg(feature = "host")]
@@ -35,5 +39,7 @@ pub mod qemu;
 pub mod shell;
 #[cfg(feature = "host")]
 pub mod signals;
+#[cfg(feature = "host")]
+pub mod suite;
 #[cfg(feature = "host")]
 pub mod terminal;

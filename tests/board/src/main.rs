@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use board::board::{Board, Images, Parts};
-use board::error::{Result, describe};
+use board::bring_up::bring_up;
+use board::error::{Context, Result, describe};
 use board::guest;
 use board::process::Workspace;
 use board::protocol::{Outcome, Stream};
-use board::{shell, signals};
+use board::{demo, shell, signals, suite};
 use clap::{Args, Parser, Subcommand};
 
 /// Boots a kernel under QEMU beside a simulated FPGA fabric, and runs things on that board.
@@ -66,8 +67,22 @@ struct PartsArgs {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// A terminal on the board
+    /// A terminal on the board, with the modules loaded and the demo's overlay applied
     Shell,
+    /// Four buttons light four LEDs, interrupt by interrupt
+    Demo,
+    /// Run the guest's tests
+    Test {
+        /// Only tests with this in their name
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        filter: String,
+        /// Seconds until a test is killed
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        timeout: u64,
+        /// Write `<passed> <failed>` to this file
+        #[arg(long, value_name = "FILE")]
+        count_file: Option<PathBuf>,
+    },
     /// Run one command on the board and exit as it does
     Run {
         /// Seconds until the command is killed
@@ -87,13 +102,34 @@ fn main() -> ExitCode {
     let done = signals::end_in_order(workspace.folder().to_path_buf())
         .and_then(|()| perform(&cli, &workspace));
     match done {
-        Ok(code) => code,
+        Ok(End::Sound(code)) => code,
+        Ok(End::Failed) => fail(workspace),
         Err(error) => {
-            let code = complain(&error.to_string());
-            eprintln!("board: logs are in {}", workspace.keep_logs().display());
-            code
+            complain(&error.to_string());
+            fail(workspace)
         }
     }
+}
+
+/// How a run came to its end.
+enum End {
+    /// With this exit code; the board itself did what it should.
+    Sound(ExitCode),
+    /// A test or the demo failed and has said why.
+    Failed,
+}
+
+fn end(passed: bool) -> End {
+    if passed {
+        End::Sound(ExitCode::SUCCESS)
+    } else {
+        End::Failed
+    }
+}
+
+fn fail(workspace: Workspace) -> ExitCode {
+    eprintln!("board: logs are in {}", workspace.keep_logs().display());
+    ExitCode::FAILURE
 }
 
 fn complain(error: &str) -> ExitCode {
@@ -101,7 +137,7 @@ fn complain(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn perform(cli: &Cli, workspace: &Workspace) -> Result<ExitCode> {
+fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
     let parts = Parts {
         qemu: cli.parts.qemu.clone(),
         dtc: cli.parts.dtc.clone(),
@@ -119,15 +155,41 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<ExitCode> {
     match &cli.verb {
         Verb::Shell => {
             let board = boot()?;
-            shell::interact(&board)?;
+            bring_up(&board.guest(), |_| ())?;
+            print!("{}", shell::banner(&board, &parts.plsim));
+            if shell::interact(&board)? == shell::Left::ByExit {
+                board.power_off()?;
+            }
+            Ok(end(true))
+        }
+        Verb::Demo => {
+            let board = boot()?;
+            let passed = demo::run(&board)?;
             board.power_off()?;
-            Ok(ExitCode::SUCCESS)
+            Ok(end(passed))
+        }
+        Verb::Test {
+            filter,
+            timeout,
+            count_file,
+        } => {
+            let options = suite::Options {
+                filter: filter.clone(),
+                timeout: Duration::from_secs(*timeout),
+            };
+            let tally = suite::run(&boot, workspace, &options)?;
+            println!("{} passed, {} failed", tally.passed, tally.failed);
+            if let Some(file) = count_file {
+                std::fs::write(file, format!("{} {}\n", tally.passed, tally.failed))
+                    .context(|| format!("write {}", file.display()))?;
+            }
+            Ok(end(tally.failed == 0))
         }
         Verb::Run { timeout, command } => {
             let board = boot()?;
             let code = run(&board, command, Duration::from_secs(*timeout))?;
             board.power_off()?;
-            Ok(code)
+            Ok(End::Sound(code))
         }
     }
 }

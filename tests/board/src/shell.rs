@@ -2,12 +2,13 @@
 //! `board shell`: a terminal on the board.
 
 use std::io::{IsTerminal, Read, stdin};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use crate::board::Board;
 use crate::console::Mirror;
-use crate::error::{Error, Result};
+use crate::error::{Death, Error, Result};
 use crate::protocol::{Event, Request};
 use crate::terminal::{Raw, size};
 
@@ -17,8 +18,46 @@ const START: Duration = Duration::from_secs(30);
 /// A shell may be left open over a weekend.
 const FOREVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// What to try, and how to leave.
+pub fn banner(board: &Board, plsim: &Path) -> String {
+    let ctl = format!(
+        "{} ctl --control {}",
+        plsim.display(),
+        board.control().display()
+    );
+    format!(
+        "\
+Linux {kernel} on the emulated board; axirq is loaded and the demo's overlay applied.
+
+  axirq list                             the fabric's interrupts
+  axirq wait btns_gpio/ip2intc_irpt      sleeps until a button moves
+  button_to_led                          lights the LED of each pressed button; Ctrl-C ends it
+  cat /proc/interrupts
+
+From a second terminal, press and look:
+
+  {ctl} press btns_gpio 2
+  {ctl} release btns_gpio 2
+  {ctl} read leds_gpio
+  {ctl} watch
+
+exit or Ctrl-D leaves the shell and switches the board off; Ctrl-] does so at once.
+",
+        kernel = board.kernel(),
+    )
+}
+
+/// How a person has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// The shell has ended, and the guest's agent listens again.
+    ByExit,
+    /// Nobody listens.
+    AtOnce,
+}
+
 /// Hands terminal and board to each other until the shell ends.
-pub fn interact(board: &Board) -> Result<()> {
+pub fn interact(board: &Board) -> Result<Left> {
     let console = board.console();
     let (rows, columns) = size();
     let raw = Raw::enter()?;
@@ -38,7 +77,7 @@ pub fn interact(board: &Board) -> Result<()> {
         while let Ok(length @ 1..) = stdin().read(&mut bytes) {
             let typed = &bytes[..length];
             if from_terminal && typed.contains(&LEAVE) {
-                keys.declare_dead(crate::error::Death::Off);
+                keys.declare_dead(Death::Off);
                 return;
             }
             if keys.send_bytes(typed).is_err() {
@@ -51,7 +90,11 @@ pub fn interact(board: &Board) -> Result<()> {
     let ended = wait_for(board, &Event::ShellEnded, FOREVER);
     console.mirror(Mirror::Off);
     drop(raw);
-    ended
+    match ended {
+        Ok(()) => Ok(Left::ByExit),
+        Err(Error::Died(Death::Off)) => Ok(Left::AtOnce),
+        Err(error) => Err(error),
+    }
 }
 
 fn wait_for(board: &Board, awaited: &Event, timeout: Duration) -> Result<()> {

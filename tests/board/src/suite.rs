@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `board test`: the guest's tests, one process each, all in one boot as long as the kernel lives.
+//!
+//! A test passes if its process exits with 0, the kernel's log has nothing bad in it that the test did not announce,
+//! and the fabric saw no access that it did not announce. Announcements are lines of the test's output:
+//! `@expect-log TEXT` and `@expect-violation`.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use plsim::client::Client;
+
+use crate::board::Board;
+use crate::error::{Context, Error, Result, describe};
+use crate::guest::Command;
+use crate::kernel_log::{Record, judge};
+use crate::process::Workspace;
+use crate::protocol::Outcome;
+
+const PROGRAM: &str = "/usr/bin/guest-tests";
+const LIST: Duration = Duration::from_secs(30);
+/// plsim answers at once, even on a busy machine.
+const FABRIC: Duration = Duration::from_secs(30);
+
+/// How many passed and failed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub passed: usize,
+    pub failed: usize,
+}
+
+/// What to run.
+pub struct Options {
+    /// Only tests with this in their name.
+    pub filter: String,
+    /// For each test.
+    pub timeout: Duration,
+}
+
+/// Runs the tests and prints a line for each. An error is the board's, not a test's.
+pub fn run(
+    boot: &dyn Fn() -> Result<Board>,
+    workspace: &Workspace,
+    options: &Options,
+) -> Result<Tally> {
+    let mut rig = Rig::start(boot, workspace)?;
+    let names = rig
+        .board
+        .guest()
+        .check(Command::new([PROGRAM, "--list"], LIST))?;
+    let names: Vec<String> = names
+        .lines()
+        .filter(|name| name.contains(&options.filter))
+        .map(String::from)
+        .collect();
+    if names.is_empty() {
+        return Err(Error::NoSuchTest(options.filter.clone()));
+    }
+    println!(
+        "board: {} tests on Linux {}",
+        names.len(),
+        rig.board.kernel()
+    );
+    let mut tally = Tally::default();
+    for name in &names {
+        let start = Instant::now();
+        let result = rig.try_test(name, options.timeout)?;
+        let seconds = start.elapsed().as_secs_f32();
+        if result.failures.is_empty() {
+            tally.passed += 1;
+            println!("ok   {name} ({seconds:.2} s)");
+        } else {
+            tally.failed += 1;
+            println!("FAIL {name} ({seconds:.2} s)");
+            print!("{}", indented(&result));
+        }
+        if result.board_is_gone {
+            println!("board: rebooting after {name}");
+            // First off, then on: both have the same sockets.
+            drop(rig);
+            rig = Rig::start(boot, workspace)?;
+        }
+    }
+    rig.board.power_off()?;
+    Ok(tally)
+}
+
+/// A board for tests, and a connection to its fabric.
+struct Rig {
+    board: Board,
+    fabric: Client<UnixStream>,
+    kernel_log: File,
+    violations: usize,
+}
+
+/// Why a test failed, if it did, and what it said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verdict {
+    failures: Vec<String>,
+    output: String,
+    board_is_gone: bool,
+}
+
+impl Rig {
+    fn start(boot: &dyn Fn() -> Result<Board>, workspace: &Workspace) -> Result<Self> {
+        let board = boot()?;
+        let fabric = Client::connect(board.control())?;
+        fabric
+            .stream()
+            .set_read_timeout(Some(FABRIC))
+            .context(|| "set a timeout".into())?;
+        let log = workspace.log("kernel.log");
+        let kernel_log = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .context(|| format!("write {}", log.display()))?;
+        Ok(Self {
+            board,
+            fabric,
+            kernel_log,
+            violations: 0,
+        })
+    }
+
+    /// Whatever becomes of the board during the test is the test's failure.
+    fn try_test(&mut self, name: &str, timeout: Duration) -> Result<Verdict> {
+        let mut output = Vec::new();
+        let tried = self.test(name, timeout, &mut output);
+        match tried {
+            Ok(verdict) => Ok(verdict),
+            Err(
+                error @ (Error::Died(_)
+                | Error::Timeout { .. }
+                | Error::Fabric(_)
+                | Error::Guest(_)),
+            ) => {
+                let output = String::from_utf8_lossy(&output).into_owned();
+                Ok(Verdict {
+                    failures: vec![error.to_string()],
+                    output,
+                    board_is_gone: true,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn test(&mut self, name: &str, timeout: Duration, output: &mut Vec<u8>) -> Result<Verdict> {
+        self.fabric.reset()?;
+        // What was said before is nobody's fault.
+        self.read_kernel_log("before", name)?;
+        let test = self
+            .board
+            .guest()
+            .start(Command::new([PROGRAM, "--exact", name], timeout))?;
+        let outcome = test
+            .finish(|_, data| output.extend_from_slice(data))?
+            .outcome;
+        let log = self.read_kernel_log("of", name)?;
+        let violations = self.fabric.violations()?;
+        let new = violations.get(self.violations..).unwrap_or_default();
+        let verdict = verdict(&outcome, &String::from_utf8_lossy(output), &log, new);
+        self.violations = violations.len();
+        Ok(verdict)
+    }
+
+    fn read_kernel_log(&mut self, when: &str, name: &str) -> Result<Vec<Record>> {
+        let records = self.board.guest().kernel_log()?;
+        let mut text = format!("---- {when} {name}\n");
+        for record in &records {
+            text.push_str(&format!("{record}\n"));
+        }
+        self.kernel_log
+            .write_all(text.as_bytes())
+            .context(|| "write the kernel's log".into())?;
+        Ok(records)
+    }
+}
+
+/// The judgement of a test that has come to an end.
+fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String]) -> Verdict {
+    let mut expected_log = Vec::new();
+    let mut expects_violation = false;
+    let mut output = String::new();
+    for line in said.lines() {
+        if let Some(text) = line.strip_prefix("@expect-log ") {
+            expected_log.push(text.to_string());
+        } else if line == "@expect-violation" {
+            expects_violation = true;
+        } else {
+            output.push_str(line);
+            output.push('\n');
+        }
+    }
+    let mut failures = Vec::new();
+    if *outcome != Outcome::Exited(0) {
+        failures.push(describe(outcome));
+    }
+    failures.extend(
+        judge(log, &expected_log)
+            .iter()
+            .map(|complaint| format!("kernel: {complaint}")),
+    );
+    if !expects_violation {
+        failures.extend(
+            violations
+                .iter()
+                .map(|violation| format!("fabric: {violation}")),
+        );
+    }
+    Verdict {
+        failures,
+        output,
+        board_is_gone: false,
+    }
+}
+
+fn indented(verdict: &Verdict) -> String {
+    let lines = verdict
+        .output
+        .lines()
+        .chain(verdict.failures.iter().flat_map(|failure| failure.lines()));
+    lines.fold(String::new(), |text, line| text + "     " + line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSED: Outcome = Outcome::Exited(0);
+
+    fn log(line: &str) -> Vec<Record> {
+        vec![Record::parse(line).unwrap()]
+    }
+
+    #[test]
+    fn quiet_success_passes() {
+        let verdict = verdict(&PASSED, "all well\n", &log("6,1,10,-;axirq: bound"), &[]);
+        assert_eq!(
+            verdict,
+            Verdict {
+                output: "all well\n".into(),
+                ..Verdict::default()
+            }
+        );
+    }
+
+    #[test]
+    fn exit_code_kernel_and_fabric_each_fail_a_test() {
+        for (outcome, line, violations, why) in [
+            (
+                Outcome::Exited(101),
+                "6,1,10,-;fine",
+                &[][..],
+                "exited with 101",
+            ),
+            (Outcome::TimedOut, "6,1,10,-;fine", &[][..], "took too long"),
+            (
+                PASSED,
+                "4,1,10,-;axirq: odd",
+                &[][..],
+                "kernel: <4>[    0.000010] axirq: odd",
+            ),
+            (
+                PASSED,
+                "6,1,10,-;fine",
+                &["axi_intc_0: 8-bit write at 0x8".to_string()][..],
+                "fabric: axi_intc_0",
+            ),
+        ] {
+            let failures = verdict(&outcome, "", &log(line), violations).failures;
+            assert_eq!(failures.len(), 1, "{failures:?}");
+            assert!(failures[0].contains(why), "{failures:?}");
+        }
+    }
+
+    #[test]
+    fn announced_messages_and_violations_pass_and_announcements_are_not_shown() {
+        let said = "one\n@expect-log axirq: odd\n@expect-violation\ntwo\n";
+        let violations = ["8-bit write".to_string()];
+        let verdict = verdict(&PASSED, said, &log("4,1,10,-;axirq: odd"), &violations);
+        assert_eq!(
+            verdict,
+            Verdict {
+                output: "one\ntwo\n".into(),
+                ..Verdict::default()
+            }
+        );
+    }
+
+    #[test]
+    fn announcing_one_message_does_not_excuse_another() {
+        let failures = verdict(
+            &PASSED,
+            "@expect-log odd\n",
+            &log("4,1,10,-;axirq: worse"),
+            &[],
+        )
+        .failures;
+        assert_eq!(failures, ["kernel: <4>[    0.000010] axirq: worse"]);
+    }
+}
