@@ -84,7 +84,6 @@ impl Mmio {
         Ok(Self {
             name: name.to_string(),
             mapping,
-            start,
             size,
             file,
         })
