@@ -516,6 +516,7 @@ bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size)
 }
 
 /* MAYSHARE: a shared mapping of a file that is open for reading alone loses VM_SHARED. */
+/* VM_SHARED goes with the right to write, which a read-only file's mapping has not. */
 bool axirq_vma_is_shared(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_MAYSHARE;
