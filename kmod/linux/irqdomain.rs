@@ -232,10 +232,6 @@ unsafe extern "C" fn map<T: Controller>(
             bindings::IRQ_TYPE_LEVEL_HIGH,
         ),
     };
-    let name = match trigger {
-        Trigger::Edge => c"edge",
-        Trigger::Level => c"level",
-    };
     // SAFETY: `irq` was just allocated for this domain. The chip is a constant; the chip data is
     // the controller, which outlives the mapping.
     unsafe {
@@ -243,7 +239,7 @@ unsafe extern "C" fn map<T: Controller>(
             irq,
             Tables::<T>::chip(trigger),
             handler,
-            c_str(name),
+            core::ptr::null(),
         );
         bindings::irq_set_chip_data(irq, bindings::axirq_irq_domain_data(domain));
         bindings::axirq_irq_describe(irq, sense);

@@ -107,7 +107,7 @@ fn nearest(name: &str, candidates: &[String]) -> Vec<String> {
 }
 
 /// The action names of a line in `/proc/interrupts`:
-/// ` 45:  0  7  axi_intc_0   2 Level     xilinx-dma, other`.
+/// ` 45:  0  7  axi_intc_0   2 Level     xilinx-dma, other`. Some controllers name their flow handlers, too, as `-level`.
 fn holder_in(interrupts: &str, irq: u64) -> Option<String> {
     let line = interrupts.lines().find_map(|line| {
         let (number, rest) = line.split_once(':')?;
@@ -115,7 +115,10 @@ fn holder_in(interrupts: &str, irq: u64) -> Option<String> {
     })?;
     let words: Vec<_> = line.split_whitespace().collect();
     let trigger = words.iter().rposition(|word| matches!(*word, "Edge" | "Level"))?;
-    let actions = &words[trigger + 1..];
+    let mut actions = &words[trigger + 1..];
+    if actions.first().is_some_and(|word| word.starts_with('-')) {
+        actions = &actions[1..];
+    }
     (!actions.is_empty()).then(|| actions.join(" "))
 }
 
@@ -130,6 +133,7 @@ mod tests {
  13:        120        340     GICv2  27 Level     arch_timer
  45:          0          7  axi_intc_0   2 Level     xilinx-dma, other
  46:          0          0  axi_intc_0   3 Edge
+ 48:          1          0  Xilinx-INTC  4 Level -level     uart
 IPI0:         3          4       Rescheduling interrupts
 ";
 
@@ -138,6 +142,7 @@ IPI0:         3          4       Rescheduling interrupts
         assert_eq!(holder_in(INTERRUPTS, 13).as_deref(), Some("arch_timer"));
         assert_eq!(holder_in(INTERRUPTS, 45).as_deref(), Some("xilinx-dma, other"));
         assert_eq!(holder_in(INTERRUPTS, 46), None);
+        assert_eq!(holder_in(INTERRUPTS, 48).as_deref(), Some("uart"));
         assert_eq!(holder_in(INTERRUPTS, 47), None);
     }
 
