@@ -58,11 +58,13 @@ pub(super) fn start<L: Line>(shared: &Shared<L>, deadline: Option<Instant>) -> R
         if left.is_zero() {
             return Ok(Started::TimedOut);
         }
+        waiters.defer_thread(true);
         waiters = shared
             .deferred
             .wait_timeout(waiters, left)
             .unwrap_or_else(PoisonError::into_inner)
             .0;
+        waiters.defer_thread(false);
     }
 }
 

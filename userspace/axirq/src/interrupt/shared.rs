@@ -46,9 +46,12 @@ impl<L: Line> Shared<L> {
     /// Gives the lock back, and wakes who must be woken for what was done under it.
     pub(super) fn release(&self, mut waiters: MutexGuard<'_, Waiters>) {
         let wake = waiters.take_wake();
+        let threads = waiters.has_deferred_threads();
         drop(waiters);
         if wake {
-            self.deferred.notify_all();
+            if threads {
+                self.deferred.notify_all();
+            }
             #[cfg(feature = "tokio")]
             self.wake_tasks();
         }

@@ -39,6 +39,8 @@ pub(super) struct Waiters {
     armed_at: Option<u64>,
     /// Threads in `poll(2)`; all wait for the number to leave `armed_at` (rule 3).
     threads: usize,
+    /// Threads that were deferred and sleep until they are told to try again.
+    deferred: usize,
     #[cfg(feature = "tokio")]
     tasks: Tasks,
     /// Streams that ask for the continuous mode.
@@ -69,6 +71,7 @@ impl Waiters {
             seen,
             armed_at: None,
             threads: 0,
+            deferred: 0,
             #[cfg(feature = "tokio")]
             tasks: Tasks::default(),
             #[cfg(feature = "tokio")]
@@ -82,6 +85,20 @@ impl Waiters {
     /// Whether somebody must be woken; asked once, on releasing the lock.
     pub(super) fn take_wake(&mut self) -> bool {
         std::mem::take(&mut self.wake)
+    }
+
+    /// A thread that was deferred goes to sleep, or is back.
+    pub(super) fn defer_thread(&mut self, sleeps: bool) {
+        if sleeps {
+            self.deferred += 1;
+        } else {
+            self.deferred -= 1;
+        }
+    }
+
+    /// Whether a thread sleeps until it is told to try again. Telling costs a system call even if nobody listens.
+    pub(super) fn has_deferred_threads(&self) -> bool {
+        self.deferred > 0
     }
 
     /// A thread begins to wait. Once armed it calls [`Self::leave_thread`] in the end.
