@@ -83,6 +83,7 @@ impl Stage {
         if let Some(why) = self.fabric.play(REHEARSAL, &mut self.view)? {
             return Ok(Err(program.blame(why)?));
         }
+        self.fabric.take_latencies();
         let (interrupts, wire, start) = (
             guest_count(&self.guest)?,
             self.fabric.wire()?,

@@ -83,6 +83,13 @@ pub fn run(
             rig = Rig::start(boot, workspace)?;
         }
     }
+    let late = judge(&rig.read_kernel_log("after the last test")?, &[]);
+    if !late.is_empty() {
+        tally.failed += 1;
+        println!("FAIL the kernel's log after the last test");
+        late.iter()
+            .for_each(|complaint| println!("     {complaint}"));
+    }
     rig.board.power_off()?;
     Ok(tally)
 }
@@ -117,12 +124,15 @@ impl Rig {
             .append(true)
             .open(&log)
             .context(|| format!("write {}", log.display()))?;
-        Ok(Self {
+        let mut rig = Self {
             board,
             fabric,
             kernel_log,
             violations: 0,
-        })
+        };
+        // What was said while booting is no test's fault; from here on every message is.
+        rig.read_kernel_log("boot")?;
+        Ok(rig)
     }
 
     /// Whatever becomes of the board during the test is the test's failure.
@@ -150,8 +160,6 @@ impl Rig {
 
     fn test(&mut self, name: &str, timeout: Duration, output: &mut Vec<u8>) -> Result<Verdict> {
         self.fabric.reset()?;
-        // What was said before is nobody's fault.
-        self.read_kernel_log("before", name)?;
         let test = self
             .board
             .guest()
@@ -159,7 +167,7 @@ impl Rig {
         let outcome = test
             .finish(|_, data| output.extend_from_slice(data))?
             .outcome;
-        let log = self.read_kernel_log("of", name)?;
+        let log = self.read_kernel_log(name)?;
         let violations = self.fabric.violations()?;
         let new = violations.get(self.violations..).unwrap_or_default();
         let verdict = verdict(&outcome, &String::from_utf8_lossy(output), &log, new);
@@ -167,9 +175,9 @@ impl Rig {
         Ok(verdict)
     }
 
-    fn read_kernel_log(&mut self, when: &str, name: &str) -> Result<Vec<Record>> {
+    fn read_kernel_log(&mut self, of: &str) -> Result<Vec<Record>> {
         let records = self.board.guest().kernel_log()?;
-        let mut text = format!("---- {when} {name}\n");
+        let mut text = format!("---- {of}\n");
         for record in &records {
             text.push_str(&format!("{record}\n"));
         }
