@@ -104,7 +104,8 @@ impl Cells {
         })
     }
 
-    /// The name of an interrupt's controller: a cell of ours, or else the irqchip's.
+    /// The name of an interrupt's controller: a cell of ours, or else the irqchip's or
+    /// its node's.
     pub(crate) fn controller(&self, irq: u32) -> Name {
         let node = irq::controller_node(irq);
         if let Some(cell) = self.taken.lock().iter().find(|cell| cell.node == node) {

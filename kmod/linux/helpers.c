@@ -180,18 +180,23 @@ u32 axirq_irq_hwirq(unsigned int irq)
 	return data ? irqd_to_hwirq(data) : 0;
 }
 
-const char *axirq_irq_chip_name(unsigned int irq)
-{
-	struct irq_chip *chip = irq_get_chip(irq);
-
-	return chip ? chip->name : NULL;
-}
-
 struct fwnode_handle *axirq_irq_fwnode(unsigned int irq)
 {
 	struct irq_data *data = irq_get_irq_data(irq);
 
 	return data && data->domain ? data->domain->fwnode : NULL;
+}
+
+const char *axirq_irq_chip_name(unsigned int irq)
+{
+	struct irq_chip *chip = irq_get_chip(irq);
+	struct device_node *node;
+
+	if (chip && chip->name)
+		return chip->name;
+	/* The GIC's has none. */
+	node = to_of_node(axirq_irq_fwnode(irq));
+	return node ? kbasename(node->full_name) : NULL;
 }
 
 bool axirq_irq_has_action(unsigned int irq)

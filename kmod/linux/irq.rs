@@ -3,7 +3,7 @@
 //! Linux interrupts by number: claiming, enabling, asking what they are.
 
 use super::{
-    bindings,
+    bindings, code,
     compat::{from_c_str, to_result},
     Arc, KVec, Result, GFP_KERNEL,
 };
@@ -62,7 +62,14 @@ impl<T: Handler> Registration<T> {
                 cookie(&handler),
             )
         });
-        result?;
+        result.map_err(|error| {
+            // What another controller is chained into cannot be requested at all: `EINVAL`.
+            if is_held(irq) {
+                code::EBUSY
+            } else {
+                error
+            }
+        })?;
         Ok(Self {
             irq,
             handler,
@@ -158,7 +165,7 @@ pub(crate) fn controller_node(irq: u32) -> usize {
     unsafe { bindings::axirq_irq_fwnode(irq) as usize }
 }
 
-/// Calls `f` with the irqchip's name of an interrupt.
+/// Calls `f` with the name of an interrupt's irqchip, or of its node if the chip has none.
 pub(crate) fn with_chip_name<R>(irq: u32, f: impl FnOnce(&[u8]) -> R) -> R {
     // SAFETY: No preconditions.
     let name = unsafe { bindings::axirq_irq_chip_name(irq) };
@@ -166,6 +173,6 @@ pub(crate) fn with_chip_name<R>(irq: u32, f: impl FnOnce(&[u8]) -> R) -> R {
         return f(b"none");
     }
     // SAFETY: Chip names are string constants of the chip's driver, loaded while the interrupt
-    // is mapped.
+    // is mapped; so long its node stays as well.
     f(unsafe { from_c_str(name) }.to_bytes())
 }

@@ -1,1 +1,237 @@
-crate::tests![];
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an interrupt costs: counted, not timed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::pin::pin;
+use std::process::Command;
+use std::process::Stdio;
+
+use axirq::Interrupt;
+use futures_core::Stream;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::getpid;
+use nix::unistd::getppid;
+use serde_json::Value;
+
+use crate::rig::EDGE;
+use crate::rig::EDGE_INPUT;
+use crate::rig::LEVEL;
+use crate::rig::LEVEL_INPUT;
+use crate::rig::Rig;
+use crate::rig::heap::allocations;
+use crate::rig::tasks::event;
+use crate::rig::tasks::run;
+use crate::rig::tasks::soon;
+use crate::rig::until;
+use crate::rig::wait_for_count;
+use crate::rig::wait_for_state;
+
+crate::tests![
+    edge_costs_two_register_accesses,
+    level_costs_four_register_accesses,
+    continuous_edge_costs_two_register_accesses,
+    waiting_in_vain_costs_what_arming_does,
+    awaited_event_costs_two_system_calls,
+    continuous_event_costs_one_system_call,
+    awaited_event_allocates_nothing,
+];
+
+const EVENTS: u64 = 200;
+
+/// Asserts what the CPU did to `axi_intc_0` since the counters were reset: each of these registers was written once an
+/// event, and no other; ISR was read once a parent interrupt, and nothing else was read.
+///
+/// A parent interrupt that finds nothing pending costs one read of its own. Real wires have few of them; the emulated
+/// one fires anew when its output was high for some time after an access, so the simulator's count of fires says how
+/// many there can have been at most.
+fn assert_accesses(rig: &mut Rig, written: &[&str], fires: u64) {
+    let counts = rig.fabric.counts("axi_intc_0").unwrap();
+    for (register, count) in &counts {
+        let expected = if written.contains(&register.as_str()) { EVENTS } else { 0 };
+        assert_eq!(count.w, expected, "writes of {register}; all: {counts:?}");
+        if register != "ISR" {
+            assert_eq!(count.r, 0, "reads of {register}");
+        }
+    }
+    let reads = counts["ISR"].r;
+    println!("{EVENTS} events, {fires} fires, {reads} reads of ISR");
+    assert!((EVENTS..=fires).contains(&reads), "{EVENTS} events, {fires} fires, {reads} reads of ISR");
+    // Else the budget would be met in name only.
+    assert!(reads - EVENTS <= EVENTS / 10, "{} parent interrupts with nothing pending", reads - EVENTS);
+}
+
+fn edge_costs_two_register_accesses() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(EDGE).unwrap();
+        // The first wait enables the line, which then stays enabled.
+        tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+        rig.fabric.reset_counts().unwrap();
+        let before = rig.fabric.irq().unwrap().fired;
+        for _ in 0..EVENTS {
+            tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+        }
+        let fires = rig.fabric.irq().unwrap().fired - before;
+        assert_accesses(&mut rig, &["IAR"], fires);
+    });
+}
+
+fn level_costs_four_register_accesses() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(LEVEL).unwrap();
+        tokio::join!(event(&interrupt), async { rig.fabric.raise_input(LEVEL_INPUT) });
+        rig.fabric.lower_input(LEVEL_INPUT);
+        rig.fabric.reset_counts().unwrap();
+        let before = rig.fabric.irq().unwrap().fired;
+        for _ in 0..EVENTS {
+            tokio::join!(event(&interrupt), async { rig.fabric.raise_input(LEVEL_INPUT) });
+            rig.fabric.lower_input(LEVEL_INPUT);
+        }
+        let fires = rig.fabric.irq().unwrap().fired - before;
+        assert_accesses(&mut rig, &["CIE", "IAR", "SIE"], fires);
+    });
+}
+
+fn continuous_edge_costs_two_register_accesses() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(EDGE).unwrap();
+        let mut events = pin!(interrupt.events());
+        let mut next = async || {
+            let event = std::future::poll_fn(|context| events.as_mut().poll_next(context));
+            soon("an event", event).await.unwrap().unwrap()
+        };
+        tokio::join!(next(), async { rig.fabric.pulse_input(EDGE_INPUT) });
+        rig.fabric.reset_counts().unwrap();
+        let before = rig.fabric.irq().unwrap().fired;
+        for _ in 0..EVENTS {
+            let (event, ()) = tokio::join!(next(), async { rig.fabric.pulse_input(EDGE_INPUT) });
+            assert_eq!(event.count, 1);
+        }
+        let fires = rig.fabric.irq().unwrap().fired - before;
+        assert_accesses(&mut rig, &["IAR"], fires);
+    });
+}
+
+fn waiting_in_vain_costs_what_arming_does() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(LEVEL).unwrap();
+        rig.fabric.reset_counts().unwrap();
+        let patience = std::time::Duration::from_millis(5);
+        for _ in 0..50 {
+            assert!(tokio::time::timeout(patience, interrupt.wait()).await.is_err());
+        }
+        assert_eq!(rig.fabric.accesses("IAR"), (0, 50));
+        assert_eq!(rig.fabric.accesses("SIE"), (0, 50));
+        assert_eq!(rig.fabric.accesses("CIE"), (0, 50));
+        assert_eq!(rig.fabric.accesses("ISR"), (0, 0));
+    });
+}
+
+/// How many interrupts the counted process waits for.
+const COUNTED: u64 = 50;
+
+/// The counted process: one event, a mark, many events, a mark. The first one sets up what then stays. It prints its
+/// number, and at the end how many wake-ups there were between the marks, as an event may stand for several interrupts.
+pub fn be_counted(how: &str) {
+    println!("{}", getpid());
+    let parent = getppid();
+    let mark = || kill(parent, Signal::SIGUSR1).unwrap();
+    run(async {
+        let interrupt = Interrupt::open(EDGE).unwrap();
+        let mut events = pin!(interrupt.events());
+        let mut next = async || match how {
+            "wait" => interrupt.wait().await.unwrap().count,
+            "stream" => std::future::poll_fn(|context| events.as_mut().poll_next(context)).await.unwrap().unwrap().count,
+            _ => panic!("{how}: wait or stream"),
+        };
+        let mut left = COUNTED + 1 - next().await;
+        let mut wakeups = 0;
+        mark();
+        while left > 0 {
+            left -= next().await;
+            wakeups += 1;
+        }
+        mark();
+        println!("{wakeups}");
+    });
+}
+
+/// The system calls between the marks, by name, and the wake-ups.
+fn count_calls(how: &str) -> (BTreeMap<String, u64>, u64) {
+    const REPORT: &str = "/tmp/syscount.json";
+
+    let (mut rig, _demo) = Rig::with_demo();
+    let mut child = Command::new("syscount")
+        .args(["--json", REPORT, "--", "guest-tests", "--be-counted", how])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut number = move || said.next().unwrap().unwrap();
+    let doing = format!("/proc/{}/syscall", number());
+    let sleeping = format!("{} ", libc::SYS_epoll_pwait);
+    for count in 0..=COUNTED {
+        // Not before it sleeps: an event that comes earlier needs no sleep.
+        wait_for_state(EDGE, "armed");
+        until("the counted process to sleep", || fs::read_to_string(&doing).unwrap().starts_with(&sleeping));
+        rig.fabric.pulse_input(EDGE_INPUT);
+        wait_for_count(EDGE, count + 1);
+    }
+    let wakeups = number().parse().unwrap();
+    assert!(child.wait().unwrap().success());
+    let report = fs::read_to_string(REPORT).unwrap();
+    let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
+    let calls = counted["calls"].as_object().unwrap();
+    (calls.iter().map(|(name, count)| (name.clone(), count.as_u64().unwrap())).collect(), wakeups)
+}
+
+fn calls<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+fn awaited_event_costs_two_system_calls() {
+    let (counted, wakeups) = count_calls("wait");
+    assert_eq!(wakeups, COUNTED);
+    // The mark itself is one.
+    assert_eq!(counted, calls([("epoll_pwait", wakeups), ("ioctl", wakeups), ("kill", 1)]));
+}
+
+fn continuous_event_costs_one_system_call() {
+    let (counted, wakeups) = count_calls("stream");
+    assert!(wakeups > COUNTED / 2, "{wakeups} wake-ups");
+    assert_eq!(counted, calls([("epoll_pwait", wakeups), ("kill", 1)]));
+}
+
+fn awaited_event_allocates_nothing() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        for (pin, input) in [(EDGE, EDGE_INPUT), (LEVEL, LEVEL_INPUT)] {
+            let interrupt = Interrupt::open(pin).unwrap();
+            // The first wait registers with the reactor, and makes a place for a waiter.
+            tokio::join!(event(&interrupt), async { rig.fabric.raise_input(input) });
+            rig.fabric.lower_input(input);
+            let mut allocated = 0;
+            for _ in 0..EVENTS {
+                let before = allocations();
+                // The fabric's client allocates as well.
+                let source = async {
+                    let before = allocations();
+                    rig.fabric.raise_input(input);
+                    allocations() - before
+                };
+                let (event, by_source) = tokio::join!(interrupt.wait(), source);
+                allocated += allocations() - before - by_source;
+                assert_eq!(event.unwrap().count, 1);
+                rig.fabric.lower_input(input);
+            }
+            assert_eq!(allocated, 0, "{pin}");
+        }
+    });
+}

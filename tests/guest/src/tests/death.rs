@@ -53,7 +53,9 @@ fn kill_waiter(rig: &mut Rig, pin: &str, input: u32, wait: impl FnOnce()) {
 
 fn killed_blocked_reader_masks_a_level_line() {
     let (mut rig, _demo) = Rig::with_demo();
-    kill_waiter(&mut rig, LEVEL, LEVEL_INPUT, || drop(LineFile::open_blocking(LEVEL).read_count()));
+    kill_waiter(&mut rig, LEVEL, LEVEL_INPUT, || {
+        let _ = LineFile::open_blocking(LEVEL).read_count();
+    });
 }
 
 fn killed_tokio_waiter_masks_a_level_line() {

@@ -1,1 +1,131 @@
-crate::tests![];
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Errors that name the cure.
+
+use axirq::Error;
+use axirq::Interrupt;
+use axirq::Mmio;
+use axirq::gpio::AxiGpio;
+use axirq::list;
+use nix::sys::wait::WaitStatus;
+use nix::unistd::Gid;
+use nix::unistd::Uid;
+use nix::unistd::setgid;
+use nix::unistd::setuid;
+
+use crate::rig::EDGE;
+use crate::rig::Rig;
+use crate::rig::child::Child;
+use crate::rig::modules;
+
+crate::tests![
+    unknown_pin_names_the_nearest,
+    unknown_cell_names_the_nearest,
+    bad_names_are_told_from_unknown_ones,
+    names_in_the_form_of_pynq_are_accepted,
+    module_that_is_not_loaded_is_named,
+    missing_overlay_is_named,
+    missing_permission_is_named,
+    window_is_no_line,
+    cell_without_interrupt_says_so,
+    cells_and_pins_are_listed,
+];
+
+fn unknown_pin_names_the_nearest() {
+    let (_rig, _demo) = Rig::with_demo();
+    match Interrupt::open("btns_gpio/ip2intc_irq") {
+        Err(Error::NoSuchPin { pin, nearest }) => {
+            assert_eq!(pin, "btns_gpio/ip2intc_irq");
+            assert_eq!(nearest.first().map(String::as_str), Some("btns_gpio/ip2intc_irpt"));
+        }
+        other => panic!("{other:?}"),
+    }
+    match Interrupt::open("axi_intc_0/8") {
+        Err(Error::NoSuchPin { nearest, .. }) => {
+            assert!(nearest.iter().all(|name| name.starts_with("axi_intc_0/")), "{nearest:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn unknown_cell_names_the_nearest() {
+    let (_rig, _demo) = Rig::with_demo();
+    match Mmio::open("led_gpio") {
+        Err(Error::NoSuchCell { nearest, .. }) => {
+            assert_eq!(nearest.first().map(String::as_str), Some("leds_gpio"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bad_names_are_told_from_unknown_ones() {
+    let (_rig, _demo) = Rig::with_demo();
+    for name in ["", "/", "btns_gpio", "btns_gpio/", "../../kmsg", "axi_intc_0/..", "a\0b/c"] {
+        assert!(matches!(Interrupt::open(name), Err(Error::BadName { .. })), "{name:?}");
+    }
+}
+
+fn names_in_the_form_of_pynq_are_accepted() {
+    let (_rig, _demo) = Rig::with_demo();
+    assert_eq!(Interrupt::open("/btns_gpio/ip2intc_irpt").unwrap().pin(), "btns_gpio/ip2intc_irpt");
+}
+
+fn module_that_is_not_loaded_is_named() {
+    let _rig = Rig::new();
+    modules::unload().unwrap();
+    assert!(matches!(Interrupt::open(EDGE), Err(Error::ModuleNotLoaded)));
+    assert!(matches!(Mmio::open("leds_gpio"), Err(Error::ModuleNotLoaded)));
+    assert!(matches!(list::pins(), Err(Error::ModuleNotLoaded)));
+}
+
+fn missing_overlay_is_named() {
+    let _rig = Rig::new();
+    assert!(matches!(Interrupt::open(EDGE), Err(Error::NoOverlay)));
+    assert!(matches!(AxiGpio::open("btns_gpio"), Err(Error::NoOverlay)));
+    assert!(list::cells().unwrap().is_empty());
+}
+
+fn missing_permission_is_named() {
+    const NOBODY: u32 = 65534;
+
+    let (_rig, _demo) = Rig::with_demo();
+    let child = Child::start(|_| {
+        setgid(Gid::from_raw(NOBODY)).unwrap();
+        setuid(Uid::from_raw(NOBODY)).unwrap();
+        let pin = Interrupt::open(EDGE);
+        assert!(matches!(pin, Err(Error::PermissionDenied { .. })), "{pin:?}");
+        let window = Mmio::open("leds_gpio");
+        assert!(matches!(window, Err(Error::PermissionDenied { .. })), "{window:?}");
+        // Anybody may look at what there is.
+        assert_eq!(list::cells().unwrap().len(), 5);
+        0
+    });
+    let pid = child.pid();
+    assert_eq!(child.end(), WaitStatus::Exited(pid, 0));
+}
+
+fn window_is_no_line() {
+    let (_rig, _demo) = Rig::with_demo();
+    assert!(matches!(Interrupt::open("leds_gpio/regs"), Err(Error::NotALine { .. })));
+    let null = std::fs::File::open("/dev/null").unwrap();
+    assert!(matches!(Interrupt::from_fd(null.into()), Err(Error::NotALine { .. })));
+}
+
+fn cell_without_interrupt_says_so() {
+    let (_rig, _demo) = Rig::with_demo();
+    let leds = AxiGpio::open("leds_gpio").unwrap().channel(1).unwrap();
+    let error = leds.blocking_wait_for(1, 1).unwrap_err();
+    assert!(matches!(error, Error::NoInterrupt { .. }), "{error:?}");
+}
+
+fn cells_and_pins_are_listed() {
+    let (_rig, _demo) = Rig::with_demo();
+    let cells = list::cells().unwrap();
+    let mut names: Vec<_> = cells.iter().map(|cell| cell.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["axi_intc_0", "axi_timer_0", "btns_gpio", "leds_gpio", "switches_gpio"]);
+    let pins = list::pins().unwrap();
+    assert_eq!(pins.iter().filter(|pin| pin.is_raw()).count(), 8);
+    let button = pins.iter().find(|pin| pin.name() == "btns_gpio/ip2intc_irpt").unwrap();
+    assert_eq!((button.controller.as_str(), button.hwirq), ("axi_intc_0", 0));
+    assert!(pins.iter().any(|pin| pin.is_raw() && pin.is_same_line(button)));
+}

@@ -49,15 +49,6 @@ fn bind(driver: &str, device: &str) -> io::Result<()> {
     fs::write(format!("{driver}/bind"), device)
 }
 
-/// One interrupt, to see that all is well.
-fn interrupt_once(rig: &mut Rig) {
-    let file = LineFile::open(EDGE);
-    file.arm_by_read();
-    rig.fabric.pulse_input(EDGE_INPUT);
-    file.wait();
-    assert_eq!(file.read_count(), Ok(1));
-}
-
 fn overlay_comes_and_goes_200_times() {
     let mut rig = Rig::new();
     for cycle in 0..200 {
@@ -68,7 +59,7 @@ fn overlay_comes_and_goes_200_times() {
             1 => paths::wait_for_node("btns_gpio/ip2intc_irpt"),
             2 => {
                 paths::wait_for_node(EDGE);
-                interrupt_once(&mut rig);
+                rig.interrupt_once();
             }
             _ => {
                 paths::wait_for_node(EDGE);
@@ -82,7 +73,7 @@ fn overlay_comes_and_goes_200_times() {
         }
     }
     let _demo = demo();
-    interrupt_once(&mut rig);
+    rig.interrupt_once();
 }
 
 fn open_file_holds_the_module() {
@@ -110,7 +101,7 @@ fn open_window_holds_the_module() {
 fn unloaded_module_comes_back_clean() {
     for _ in 0..5 {
         let (mut rig, demo) = Rig::with_demo();
-        interrupt_once(&mut rig);
+        rig.interrupt_once();
         demo.remove();
         modules::unload().unwrap();
         assert!(!modules::is_loaded());
@@ -125,7 +116,7 @@ fn module_unloaded_under_an_overlay_binds_again_when_loaded() {
     modules::load();
     paths::wait_for_node(EDGE);
     paths::wait_for_node("btns_gpio/ip2intc_irpt");
-    interrupt_once(&mut rig);
+    rig.interrupt_once();
 }
 
 fn file_of_a_removed_device_holds_the_module() {
@@ -173,7 +164,7 @@ fn ip_core_unbound_under_a_waiter_and_bound_again() {
     });
     // Its line is free for others meanwhile, and nobody else has noticed.
     drop(LineFile::open("axi_intc_0/0"));
-    interrupt_once(&mut rig);
+    rig.interrupt_once();
     bind(IP_DRIVER, BUTTONS).unwrap();
     paths::wait_for_node(PIN);
     drop(LineFile::open(PIN));

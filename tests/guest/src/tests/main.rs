@@ -91,6 +91,8 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        // What a test of system calls starts and counts.
+        ["--be-counted", how] => budget::be_counted(how),
         _ => {
             eprintln!("usage: guest-tests --list | --exact NAME");
             return ExitCode::from(2);

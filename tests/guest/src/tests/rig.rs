@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use fabric::Fabric;
 use kernel_log::KernelLog;
+use line_file::LineFile;
 use overlay::Overlay;
 
 /// Longer than anything that has to happen ever takes, on an emulated board on a busy host.
@@ -51,6 +52,15 @@ impl Rig {
         modules::load();
         overlay::remove_leftovers();
         Self { fabric: Fabric::open(), log: KernelLog::from_now() }
+    }
+
+    /// One edge to one waiter: all is well.
+    pub fn interrupt_once(&mut self) {
+        let file = LineFile::open(EDGE);
+        file.arm_by_read();
+        self.fabric.pulse_input(EDGE_INPUT);
+        file.wait();
+        assert_eq!(file.read_count(), Ok(1));
     }
 
     /// With the demo overlay applied and all its nodes there.
