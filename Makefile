@@ -138,7 +138,10 @@ kmod-sources:
 	@test -e "$(KDIR)/Module.symvers" || \
 		{ echo "axirq: $(KDIR) has no Module.symvers: build that kernel, or copy it from its headers" >&2; exit 1; }
 	@mkdir -p $(modules)
-	@cp -rsfu $(CURDIR)/Kbuild $(CURDIR)/kmod $(modules)
+	@for source in Kbuild $$(find kmod \( -name Kbuild -o -name bindgen_parameters -o -name '*.rs' -o -name '*.[ch]' \) \
+			! -name 'bindings_*.rs' ! -name '*.mod.c'); do \
+		mkdir -p $(modules)/$$(dirname $$source) && ln -sf $(CURDIR)/$$source $(modules)/$$source; \
+	done
 	@find $(modules) -xtype l -delete
 
 kmod: kmod-sources
