@@ -8,6 +8,7 @@ pub(crate) mod names;
 use crate::{
     chrdev::{pin, window},
     linux::{
+        clk::Clocks,
         code,
         device::{dev_err, dev_info, dev_warn, Device},
         io::Region,
@@ -26,6 +27,7 @@ pub(crate) struct IpCore {
     _pins: KVec<pin::Published>,
     _windows: KVec<window::Published>,
     _regions: KVec<Region>,
+    _clocks: Clocks,
     _cell: Cell,
 }
 
@@ -42,6 +44,7 @@ impl platform::Driver for IpCore {
         };
         // Before anything is claimed: the controller may be late.
         let interrupts = interrupts(&log, &node)?;
+        let clocks = Clocks::enable(device)?;
         let cell = shared.cells.claim(&log, &node)?;
         let (regions, windows) = windows(shared, &log, &node, cell.name())?;
         if interrupts.is_empty() && windows.is_empty() {
@@ -66,6 +69,7 @@ impl platform::Driver for IpCore {
             _pins: pins,
             _windows: windows,
             _regions: regions,
+            _clocks: clocks,
             _cell: cell,
         })
     }

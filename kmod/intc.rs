@@ -12,6 +12,7 @@ use crate::{
     chrdev::pin::{Pin, Published},
     device::names::Name,
     linux::{
+        clk::Clocks,
         code,
         device::{dev_err, dev_info, dev_warn},
         io::{Mapping, Region},
@@ -35,6 +36,7 @@ pub(crate) struct Intc {
     _cell: Cell,
     // The chip, which the domain owned, was the last to touch the registers.
     _region: Region,
+    _clocks: Clocks,
 }
 
 /// What the node says of the controller.
@@ -116,6 +118,7 @@ impl platform::Driver for Intc {
                 window.size
             );
         })?;
+        let clocks = Clocks::enable(device)?;
         let registers = Mapping::new(window).inspect_err(|_| {
             dev_err!(
                 log,
@@ -208,6 +211,7 @@ impl platform::Driver for Intc {
             _domain: domain,
             _cell: cell,
             _region: region,
+            _clocks: clocks,
         })
     }
 }

@@ -9,6 +9,7 @@
 mod bindings;
 pub(crate) mod chrdev;
 pub(crate) mod class;
+pub(crate) mod clk;
 pub(crate) mod compat;
 pub(crate) mod device;
 pub(crate) mod global;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/cdev.h>
+#include <linux/clk.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
@@ -311,6 +312,27 @@ void *axirq_platform_get_drvdata(struct platform_device *device)
 void axirq_platform_set_drvdata(struct platform_device *device, void *data)
 {
 	platform_set_drvdata(device, data);
+}
+
+/* Returns how many clocks the device has, all of them running now, or an errno. */
+int axirq_clocks_enable(struct device *device, struct clk_bulk_data **clocks)
+{
+	int count = clk_bulk_get_all(device, clocks);
+	int error;
+
+	if (count <= 0)
+		return count;
+	error = clk_bulk_prepare_enable(count, *clocks);
+	if (!error)
+		return count;
+	clk_bulk_put_all(count, *clocks);
+	return error;
+}
+
+void axirq_clocks_disable(int count, struct clk_bulk_data *clocks)
+{
+	clk_bulk_disable_unprepare(count, clocks);
+	clk_bulk_put_all(count, clocks);
 }
 
 struct device *axirq_platform_device(struct platform_device *device)

@@ -10,6 +10,7 @@
 #include <linux/poll.h>
 
 struct cdev;
+struct clk_bulk_data;
 struct class;
 struct device;
 struct device_node;
@@ -101,6 +102,8 @@ void axirq_platform_driver_set_remove(struct platform_driver *driver,
 				      void (*remove)(struct platform_device *));
 void *axirq_platform_get_drvdata(struct platform_device *device);
 void axirq_platform_set_drvdata(struct platform_device *device, void *data);
+int axirq_clocks_enable(struct device *device, struct clk_bulk_data **clocks);
+void axirq_clocks_disable(int count, struct clk_bulk_data *clocks);
 struct device *axirq_platform_device(struct platform_device *device);
 struct device_node *axirq_device_node(struct device *device);
 struct fwnode_handle *axirq_node_fwnode(struct device_node *node);

@@ -63,7 +63,7 @@ impl Device<'_> {
         unsafe { device::Device::get(self.as_dev()) }
     }
 
-    fn as_dev(&self) -> *mut bindings::device {
+    pub(super) fn as_dev(&self) -> *mut bindings::device {
         // SAFETY: The device is valid during probe.
         unsafe { bindings::axirq_platform_device(self.raw) }
     }
