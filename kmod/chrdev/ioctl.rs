@@ -7,7 +7,7 @@ const MAGIC: u32 = 0xb7;
 
 /// The kernel's encoding of a command.
 const fn encode(direction: u32, number: u32, size: usize) -> u32 {
-    direction << 30 | (size as u32) << 16 | MAGIC << 8 | number
+    (direction << 30) | ((size as u32) << 16) | (MAGIC << 8) | number
 }
 
 const NONE: u32 = 0;

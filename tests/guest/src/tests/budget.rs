@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::poll_fn;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::pin::pin;
@@ -27,8 +28,6 @@ use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
 use crate::rig::until;
-use crate::rig::wait_for_count;
-use crate::rig::wait_for_state;
 
 crate::tests![
     edge_costs_two_register_accesses,
@@ -51,7 +50,11 @@ const EVENTS: u64 = 200;
 fn assert_accesses(rig: &mut Rig, written: &[&str], fires: u64) {
     let counts = rig.fabric.counts("axi_intc_0").unwrap();
     for (register, count) in &counts {
-        let expected = if written.contains(&register.as_str()) { EVENTS } else { 0 };
+        let expected = if written.contains(&register.as_str()) {
+            EVENTS
+        } else {
+            0
+        };
         assert_eq!(count.w, expected, "writes of {register}; all: {counts:?}");
         if register != "ISR" {
             assert_eq!(count.r, 0, "reads of {register}");
@@ -59,9 +62,16 @@ fn assert_accesses(rig: &mut Rig, written: &[&str], fires: u64) {
     }
     let reads = counts["ISR"].r;
     println!("{EVENTS} events, {fires} fires, {reads} reads of ISR");
-    assert!((EVENTS..=fires).contains(&reads), "{EVENTS} events, {fires} fires, {reads} reads of ISR");
+    assert!(
+        (EVENTS..=fires).contains(&reads),
+        "{EVENTS} events, {fires} fires, {reads} reads of ISR"
+    );
     // Else the budget would be met in name only.
-    assert!(reads - EVENTS <= EVENTS / 10, "{} parent interrupts with nothing pending", reads - EVENTS);
+    assert!(
+        reads - EVENTS <= EVENTS / 10,
+        "{} parent interrupts with nothing pending",
+        reads - EVENTS
+    );
 }
 
 fn edge_costs_two_register_accesses() {
@@ -69,11 +79,15 @@ fn edge_costs_two_register_accesses() {
     run(async {
         let interrupt = Interrupt::open(EDGE).unwrap();
         // The first wait enables the line, which then stays enabled.
-        tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+        tokio::join!(event(&interrupt), async {
+            rig.fabric.pulse_input(EDGE_INPUT)
+        });
         rig.fabric.reset_counts().unwrap();
         let before = rig.fabric.irq().unwrap().fired;
         for _ in 0..EVENTS {
-            tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+            tokio::join!(event(&interrupt), async {
+                rig.fabric.pulse_input(EDGE_INPUT)
+            });
         }
         let fires = rig.fabric.irq().unwrap().fired - before;
         assert_accesses(&mut rig, &["IAR"], fires);
@@ -84,12 +98,16 @@ fn level_costs_four_register_accesses() {
     let (mut rig, _demo) = Rig::with_demo();
     run(async {
         let interrupt = Interrupt::open(LEVEL).unwrap();
-        tokio::join!(event(&interrupt), async { rig.fabric.raise_input(LEVEL_INPUT) });
+        tokio::join!(event(&interrupt), async {
+            rig.fabric.raise_input(LEVEL_INPUT)
+        });
         rig.fabric.lower_input(LEVEL_INPUT);
         rig.fabric.reset_counts().unwrap();
         let before = rig.fabric.irq().unwrap().fired;
         for _ in 0..EVENTS {
-            tokio::join!(event(&interrupt), async { rig.fabric.raise_input(LEVEL_INPUT) });
+            tokio::join!(event(&interrupt), async {
+                rig.fabric.raise_input(LEVEL_INPUT)
+            });
             rig.fabric.lower_input(LEVEL_INPUT);
         }
         let fires = rig.fabric.irq().unwrap().fired - before;
@@ -103,7 +121,7 @@ fn continuous_edge_costs_two_register_accesses() {
         let interrupt = Interrupt::open(EDGE).unwrap();
         let mut events = pin!(interrupt.events());
         let mut next = async || {
-            let event = std::future::poll_fn(|context| events.as_mut().poll_next(context));
+            let event = poll_fn(|context| events.as_mut().poll_next(context));
             soon("an event", event).await.unwrap().unwrap()
         };
         tokio::join!(next(), async { rig.fabric.pulse_input(EDGE_INPUT) });
@@ -125,7 +143,11 @@ fn waiting_in_vain_costs_what_arming_does() {
         rig.fabric.reset_counts().unwrap();
         let patience = std::time::Duration::from_millis(5);
         for _ in 0..50 {
-            assert!(tokio::time::timeout(patience, interrupt.wait()).await.is_err());
+            assert!(
+                tokio::time::timeout(patience, interrupt.wait())
+                    .await
+                    .is_err()
+            );
         }
         assert_eq!(rig.fabric.accesses("IAR"), (0, 50));
         assert_eq!(rig.fabric.accesses("SIE"), (0, 50));
@@ -134,11 +156,11 @@ fn waiting_in_vain_costs_what_arming_does() {
     });
 }
 
-/// How many interrupts the counted process waits for.
+/// How many events the counted process waits for between its marks.
 const COUNTED: u64 = 50;
 
-/// The counted process: one event, a mark, many events, a mark. The first one sets up what then stays. It prints its
-/// number, and at the end how many wake-ups there were between the marks, as an event may stand for several interrupts.
+/// The counted process: one event, a mark, many events, a mark. The first event sets up what then stays. It prints its
+/// number, and a line after each event, so that the next one comes when it has done with the last.
 pub fn be_counted(how: &str) {
     println!("{}", getpid());
     let parent = getppid();
@@ -147,24 +169,26 @@ pub fn be_counted(how: &str) {
         let interrupt = Interrupt::open(EDGE).unwrap();
         let mut events = pin!(interrupt.events());
         let mut next = async || match how {
-            "wait" => interrupt.wait().await.unwrap().count,
-            "stream" => std::future::poll_fn(|context| events.as_mut().poll_next(context)).await.unwrap().unwrap().count,
+            "wait" => interrupt.wait().await.unwrap(),
+            "stream" => poll_fn(|context| events.as_mut().poll_next(context))
+                .await
+                .unwrap()
+                .unwrap(),
             _ => panic!("{how}: wait or stream"),
         };
-        let mut left = COUNTED + 1 - next().await;
-        let mut wakeups = 0;
+        assert_eq!(next().await.count, 1);
         mark();
-        while left > 0 {
-            left -= next().await;
-            wakeups += 1;
+        println!();
+        for _ in 0..COUNTED {
+            assert_eq!(next().await.count, 1);
+            println!();
         }
         mark();
-        println!("{wakeups}");
     });
 }
 
-/// The system calls between the marks, by name, and the wake-ups.
-fn count_calls(how: &str) -> (BTreeMap<String, u64>, u64) {
+/// The system calls between the marks, by name, without those that the test itself makes.
+fn count_calls(how: &str) -> BTreeMap<String, u64> {
     const REPORT: &str = "/tmp/syscount.json";
 
     let (mut rig, _demo) = Rig::with_demo();
@@ -173,40 +197,44 @@ fn count_calls(how: &str) -> (BTreeMap<String, u64>, u64) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut number = move || said.next().unwrap().unwrap();
-    let doing = format!("/proc/{}/syscall", number());
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = move || lines.next().expect("a line").unwrap();
+    let doing = format!("/proc/{}/syscall", line());
     let sleeping = format!("{} ", libc::SYS_epoll_pwait);
-    for count in 0..=COUNTED {
-        // Not before it sleeps: an event that comes earlier needs no sleep.
-        wait_for_state(EDGE, "armed");
-        until("the counted process to sleep", || fs::read_to_string(&doing).unwrap().starts_with(&sleeping));
+    for _ in 0..=COUNTED {
+        // An event that comes before it sleeps needs no sleep.
+        until("the counted process to sleep", || {
+            fs::read_to_string(&doing).unwrap().starts_with(&sleeping)
+        });
         rig.fabric.pulse_input(EDGE_INPUT);
-        wait_for_count(EDGE, count + 1);
+        assert_eq!(line(), "");
     }
-    let wakeups = number().parse().unwrap();
     assert!(child.wait().unwrap().success());
     let report = fs::read_to_string(REPORT).unwrap();
     let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
     let calls = counted["calls"].as_object().unwrap();
-    (calls.iter().map(|(name, count)| (name.clone(), count.as_u64().unwrap())).collect(), wakeups)
-}
-
-fn calls<const N: usize>(expected: [(&str, u64); N]) -> BTreeMap<String, u64> {
-    expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+    let mut calls: BTreeMap<_, _> = calls
+        .iter()
+        .map(|(name, count)| (name.clone(), count.as_u64().unwrap()))
+        .collect();
+    assert_eq!(calls.remove("write"), Some(COUNTED + 1), "the lines");
+    assert_eq!(calls.remove("kill"), Some(1), "the mark");
+    calls
 }
 
 fn awaited_event_costs_two_system_calls() {
-    let (counted, wakeups) = count_calls("wait");
-    assert_eq!(wakeups, COUNTED);
-    // The mark itself is one.
-    assert_eq!(counted, calls([("epoll_pwait", wakeups), ("ioctl", wakeups), ("kill", 1)]));
+    let expected = [("epoll_pwait", COUNTED), ("ioctl", COUNTED)];
+    assert_eq!(
+        count_calls("wait"),
+        BTreeMap::from(expected.map(|(name, count)| (name.to_owned(), count)))
+    );
 }
 
 fn continuous_event_costs_one_system_call() {
-    let (counted, wakeups) = count_calls("stream");
-    assert!(wakeups > COUNTED / 2, "{wakeups} wake-ups");
-    assert_eq!(counted, calls([("epoll_pwait", wakeups), ("kill", 1)]));
+    assert_eq!(
+        count_calls("stream"),
+        BTreeMap::from([("epoll_pwait".to_owned(), COUNTED)])
+    );
 }
 
 fn awaited_event_allocates_nothing() {

@@ -33,7 +33,9 @@ fn dead_bus_at_probe_is_refused() {
     let mut rig = Rig::new();
     rig.fabric.fault_all_ones(true).unwrap();
     let overlay = Overlay::apply("axirq-demo");
-    rig.log.expect("the bus reads all ones: is the bitstream loaded, its clock running and reg right?");
+    rig.log.expect(
+        "the bus reads all ones: is the bitstream loaded, its clock running and reg right?",
+    );
     assert!(!Path::new("/dev/axirq/axi_intc_0").exists());
     overlay.remove();
     rig.fabric.fault_all_ones(false).unwrap();
@@ -55,7 +57,10 @@ fn bus_that_dies_shuts_the_controller_off_and_it_recovers() {
     // All ones say that every line fires: who waits is woken once, the rest is masked.
     edge.wait();
     level.wait();
-    rig.log.expect_within("interrupts in a row with nothing pending: shut off", 5 * PATIENCE);
+    rig.log.expect_within(
+        "interrupts in a row with nothing pending: shut off",
+        5 * PATIENCE,
+    );
     assert!(edge.page().snapshot().sequence <= 2 && level.page().snapshot().sequence == 1);
 
     rig.fabric.fault_all_ones(false).unwrap();
@@ -81,14 +86,18 @@ fn stuck_level_wakes_once_per_wait() {
     let (mut rig, _demo) = Rig::with_demo();
     run(async {
         let interrupt = Interrupt::open(LEVEL).unwrap();
-        rig.fabric.fault_stuck("axi_intc_0", LEVEL_INPUT, true).unwrap();
+        rig.fabric
+            .fault_stuck("axi_intc_0", LEVEL_INPUT, true)
+            .unwrap();
         for round in 1..=20 {
             assert_eq!(event(&interrupt).await.sequence, round);
         }
         // The other lines do not suffer.
         rig.interrupt_once();
         assert!(!rig.fabric.is_enabled(LEVEL_INPUT));
-        rig.fabric.fault_stuck("axi_intc_0", LEVEL_INPUT, false).unwrap();
+        rig.fabric
+            .fault_stuck("axi_intc_0", LEVEL_INPUT, false)
+            .unwrap();
     });
     until("the wire to fall", || rig.fabric.irq().unwrap().level == 0);
 }

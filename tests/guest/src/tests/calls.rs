@@ -79,7 +79,9 @@ fn epoll_with(file: &LineFile, flags: EpollFlags) -> Epoll {
 
 fn events(epoll: &Epoll, patience: Duration) -> Vec<EpollFlags> {
     let mut events = [EpollEvent::empty(); 4];
-    let count = epoll.wait(&mut events, EpollTimeout::try_from(patience).unwrap()).unwrap();
+    let count = epoll
+        .wait(&mut events, EpollTimeout::try_from(patience).unwrap())
+        .unwrap();
     events[..count].iter().map(EpollEvent::events).collect()
 }
 
@@ -188,18 +190,33 @@ fn read_sizes_are_those_of_the_header() {
     let (mut rig, _demo) = Rig::with_demo();
     let file = LineFile::open(EDGE);
     file.set_mode(CONTINUOUS).unwrap();
-    for (index, (length, given)) in [(8, 8), (9, 8), (23, 8), (24, 24), (4096, 24)].into_iter().enumerate() {
+    for (index, (length, given)) in [(8, 8), (9, 8), (23, 8), (24, 24), (4096, 24)]
+        .into_iter()
+        .enumerate()
+    {
         for length in [0, 7] {
-            assert_eq!(file.read(length), Err(Errno::EINVAL), "nothing to read, {length} bytes");
+            assert_eq!(
+                file.read(length),
+                Err(Errno::EINVAL),
+                "nothing to read, {length} bytes"
+            );
         }
         rig.fabric.pulse_input(EDGE_INPUT);
         file.wait();
         for length in [0, 7] {
-            assert_eq!(file.read(length), Err(Errno::EINVAL), "something to read, {length} bytes");
+            assert_eq!(
+                file.read(length),
+                Err(Errno::EINVAL),
+                "something to read, {length} bytes"
+            );
         }
         let bytes = file.read(length).unwrap();
         assert_eq!(bytes.len(), given, "{length} bytes");
-        assert_eq!(bytes[..8], 1_u64.to_ne_bytes(), "a refused read takes nothing");
+        assert_eq!(
+            bytes[..8],
+            1_u64.to_ne_bytes(),
+            "a refused read takes nothing"
+        );
         if given == 24 {
             assert_eq!(bytes[8..16], (index as u64 + 1).to_ne_bytes());
         }
@@ -237,7 +254,11 @@ fn bad_pointers_are_efault() {
         file.wait();
         // SAFETY: The kernel checks the address.
         let answer = unsafe { libc::read(fd, nowhere, length) };
-        assert_eq!((answer, Errno::last()), (-1, Errno::EFAULT), "{length} bytes");
+        assert_eq!(
+            (answer, Errno::last()),
+            (-1, Errno::EFAULT),
+            "{length} bytes"
+        );
     }
     // The line has come to no harm.
     file.arm().unwrap();
@@ -257,7 +278,12 @@ fn unknown_mode_is_einval() {
 
 fn writing_is_refused() {
     let (_rig, _demo) = Rig::with_demo();
-    let file = nix::fcntl::open(&paths::node(EDGE), OFlag::O_RDWR, nix::sys::stat::Mode::empty()).unwrap();
+    let file = nix::fcntl::open(
+        &paths::node(EDGE),
+        OFlag::O_RDWR,
+        nix::sys::stat::Mode::empty(),
+    )
+    .unwrap();
     assert_eq!(nix::unistd::write(&file, &[0; 8]), Err(Errno::EINVAL));
 }
 

@@ -38,10 +38,12 @@ crate::tests![
 /// Polls a future once.
 async fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     let mut future = Some(future);
-    std::future::poll_fn(|context| match future.take().expect("polled once").poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Poll::Ready(None),
-    })
+    std::future::poll_fn(
+        |context| match future.take().expect("polled once").poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Poll::Ready(None),
+        },
+    )
     .await
 }
 
@@ -51,9 +53,14 @@ fn dropped_wait_then_a_new_one_sees_one_event_once() {
         for (pin, input) in [(EDGE, EDGE_INPUT), (LEVEL, LEVEL_INPUT)] {
             let interrupt = Interrupt::open(pin).unwrap();
             for _ in 0..3 {
-                assert!(timeout(Duration::from_millis(20), interrupt.wait()).await.is_err());
+                assert!(
+                    timeout(Duration::from_millis(20), interrupt.wait())
+                        .await
+                        .is_err()
+                );
             }
-            let (woken, ()) = tokio::join!(event(&interrupt), async { rig.fabric.raise_input(input) });
+            let (woken, ()) =
+                tokio::join!(event(&interrupt), async { rig.fabric.raise_input(input) });
             assert_eq!((woken.count, woken.sequence), (1, 1), "{pin}");
             rig.fabric.lower_input(input);
             assert_quiet(&interrupt).await;
@@ -159,7 +166,13 @@ fn waits_cancelled_at_any_moment_lose_nothing() {
         }
         assert_quiet(&interrupt).await;
         assert_eq!(total, EVENTS);
-        assert_eq!(rig.fabric.train_status("axi_intc_0", EDGE_INPUT).unwrap().sent, EVENTS);
+        assert_eq!(
+            rig.fabric
+                .train_status("axi_intc_0", EDGE_INPUT)
+                .unwrap()
+                .sent,
+            EVENTS
+        );
         assert!(cancelled > 0);
     });
 }
@@ -182,7 +195,9 @@ fn dropped_stream_disarms_and_keeps_what_came() {
             wait_for_count(EDGE_TOO, count);
         }
         drop(events);
-        until("the line to be idle", || attribute(EDGE_TOO, "state") == "idle");
+        until("the line to be idle", || {
+            attribute(EDGE_TOO, "state") == "idle"
+        });
         assert_eq!(event(&interrupt).await.count, 3);
         assert_quiet(&interrupt).await;
     });
@@ -191,8 +206,19 @@ fn dropped_stream_disarms_and_keeps_what_came() {
 fn wait_of_a_finished_runtime_is_an_error() {
     let (_rig, _demo) = Rig::with_demo();
     let interrupt = Interrupt::open(LEVEL).unwrap();
-    run(async { assert!(timeout(Duration::from_millis(20), interrupt.wait()).await.is_err()) });
-    let error = run(async { timeout(PATIENCE, interrupt.wait()).await.unwrap().unwrap_err() });
+    run(async {
+        assert!(
+            timeout(Duration::from_millis(20), interrupt.wait())
+                .await
+                .is_err()
+        )
+    });
+    let error = run(async {
+        timeout(PATIENCE, interrupt.wait())
+            .await
+            .unwrap()
+            .unwrap_err()
+    });
     assert!(matches!(error, axirq::Error::RuntimeGone { .. }), "{error}");
     assert_eq!(attribute(LEVEL, "state"), "idle");
 }

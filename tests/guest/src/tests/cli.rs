@@ -57,13 +57,26 @@ fn list_in_json_is_what_there_is() {
     let cell = |name: &str| cells.iter().find(|cell| cell["name"] == name).unwrap();
     assert_eq!(cells.len(), 5);
     let inputs = cell("axi_intc_0")["pins"].as_array().unwrap();
-    let edges: Vec<_> = inputs.iter().filter(|pin| pin["trigger"] == "edge").map(|pin| pin["pin"].clone()).collect();
-    assert_eq!((inputs.len(), &edges[..]), (8, &[Value::from("3"), Value::from("5")][..]));
+    let edges: Vec<_> = inputs
+        .iter()
+        .filter(|pin| pin["trigger"] == "edge")
+        .map(|pin| pin["pin"].clone())
+        .collect();
+    assert_eq!(
+        (inputs.len(), &edges[..]),
+        (8, &[Value::from("3"), Value::from("5")][..])
+    );
     let button = &cell("btns_gpio")["pins"][0];
     assert_eq!(button["name"], "btns_gpio/ip2intc_irpt");
-    assert_eq!((&button["controller"], &button["hwirq"]), (&"axi_intc_0".into(), &0.into()));
+    assert_eq!(
+        (&button["controller"], &button["hwirq"]),
+        (&"axi_intc_0".into(), &0.into())
+    );
     let window = &cell("leds_gpio")["windows"][0];
-    assert_eq!((&window["address"], &window["size"]), (&0x1000_3000.into(), &0x1000.into()));
+    assert_eq!(
+        (&window["address"], &window["size"]),
+        (&0x1000_3000.into(), &0x1000.into())
+    );
 }
 
 fn list_is_for_people_too() {
@@ -71,7 +84,13 @@ fn list_is_for_people_too() {
     let output = output(&["list"]);
     assert!(output.status.success());
     let text = text(&output.stdout);
-    for name in ["axi_intc_0", "btns_gpio", "ip2intc_irpt", "leds_gpio", "interrupt"] {
+    for name in [
+        "axi_intc_0",
+        "btns_gpio",
+        "ip2intc_irpt",
+        "leds_gpio",
+        "interrupt",
+    ] {
         assert!(text.contains(name), "no {name} in:\n{text}");
     }
 }
@@ -83,7 +102,10 @@ fn wait_prints_the_event_and_succeeds() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&json["pin"], &json["count"], &json["sequence"]), (&EDGE.into(), &1.into(), &1.into()));
+    assert_eq!(
+        (&json["pin"], &json["count"], &json["sequence"]),
+        (&EDGE.into(), &1.into(), &1.into())
+    );
 }
 
 fn wait_that_times_out_says_so_by_its_exit_code() {
@@ -97,7 +119,11 @@ fn wait_for_an_unknown_pin_names_the_nearest() {
     let (_rig, _demo) = Rig::with_demo();
     let output = output(&["wait", "btns_gpio/irpt", "--timeout", "1"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("btns_gpio/ip2intc_irpt"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("btns_gpio/ip2intc_irpt"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 fn watch_into_a_pipe_prints_lines() {
@@ -121,7 +147,11 @@ fn watch_into_a_pipe_prints_lines() {
 
 fn wrong_usage_has_an_exit_code_of_its_own() {
     let _rig = Rig::new();
-    for arguments in [&["wait"][..], &["no-such-verb"], &["wait", EDGE, "--timeout", "soon"]] {
+    for arguments in [
+        &["wait"][..],
+        &["no-such-verb"],
+        &["wait", EDGE, "--timeout", "soon"],
+    ] {
         assert_eq!(output(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
@@ -131,5 +161,9 @@ fn module_that_is_not_loaded_is_said() {
     modules::unload().unwrap();
     let output = output(&["list"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("modprobe axirq"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("modprobe axirq"),
+        "{}",
+        text(&output.stderr)
+    );
 }

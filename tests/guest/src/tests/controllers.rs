@@ -107,7 +107,12 @@ fn cascaded_controller_works() {
 fn cascade_and_its_parent_interrupt_at_once() {
     let (mut rig, _overlay) = cascade();
     run(async {
-        let pins = ["axi_intc_0/3", "axi_intc_0/4", "axi_intc_1/0", "axi_intc_1/1"];
+        let pins = [
+            "axi_intc_0/3",
+            "axi_intc_0/4",
+            "axi_intc_1/0",
+            "axi_intc_1/1",
+        ];
         let interrupts = pins.map(|pin| Interrupt::open(pin).unwrap());
         for round in 1..=5 {
             rig.fabric.pulse("axi_intc_0", 3).unwrap();
@@ -138,7 +143,8 @@ fn cascade_comes_and_goes() {
 fn more_inputs_than_the_hardware_has_are_left_out() {
     let mut rig = Rig::new();
     let _overlay = Overlay::apply("more-inputs-than-hardware");
-    rig.log.expect("xlnx,num-intr-inputs is 32, the hardware has 8: using those it has");
+    rig.log
+        .expect("xlnx,num-intr-inputs is 32, the hardware has 8: using those it has");
     paths::wait_for_node("axi_intc_0/7");
     edge_and_level_work(&mut rig, "axi_intc_0", EDGE_INPUT, LEVEL_INPUT);
     assert!(!paths::node("axi_intc_0/8").exists());
@@ -155,7 +161,9 @@ fn padding_in_the_kinds_is_ignored() {
 fn kinds_of_inputs_that_do_not_exist_are_ignored() {
     let mut rig = Rig::new();
     let _overlay = Overlay::apply("wide-kind");
-    rig.log.expect("xlnx,kind-of-intr is 0x128: it has bits for more inputs than xlnx,num-intr-inputs, 8");
+    rig.log.expect(
+        "xlnx,kind-of-intr is 0x128: it has bits for more inputs than xlnx,num-intr-inputs, 8",
+    );
     paths::wait_for_node("axi_intc_0/7");
     edge_and_level_work(&mut rig, "axi_intc_0", EDGE_INPUT, LEVEL_INPUT);
 }
@@ -163,10 +171,14 @@ fn kinds_of_inputs_that_do_not_exist_are_ignored() {
 fn without_kinds_every_input_is_a_level() {
     let mut rig = Rig::new();
     let _overlay = Overlay::apply("no-kind");
-    rig.log.expect("no xlnx,kind-of-intr: taking every input for a level");
+    rig.log
+        .expect("no xlnx,kind-of-intr: taking every input for a level");
     paths::wait_for_node("axi_intc_0/7");
     for input in 0..8 {
-        assert_eq!(attribute(&format!("axi_intc_0/{input}"), "trigger"), "level");
+        assert_eq!(
+            attribute(&format!("axi_intc_0/{input}"), "trigger"),
+            "level"
+        );
     }
     let file = LineFile::open(EDGE);
     for _ in 0..3 {
@@ -182,7 +194,10 @@ fn wrong_kind() -> (Rig, Overlay) {
     let rig = Rig::new();
     let overlay = Overlay::apply("wrong-kind");
     paths::wait_for_node("axi_intc_0/7");
-    assert_eq!((attribute(EDGE, "trigger"), attribute(LEVEL, "trigger")), ("level".into(), "edge".into()));
+    assert_eq!(
+        (attribute(EDGE, "trigger"), attribute(LEVEL, "trigger")),
+        ("level".into(), "edge".into())
+    );
     (rig, overlay)
 }
 
@@ -191,7 +206,9 @@ fn edge_called_a_level_delivers_each_single_edge() {
     run(async {
         let interrupt = Interrupt::open(EDGE).unwrap();
         for round in 1..=5 {
-            let (woken, ()) = tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+            let (woken, ()) = tokio::join!(event(&interrupt), async {
+                rig.fabric.pulse_input(EDGE_INPUT)
+            });
             assert_eq!((woken.count, woken.sequence), (1, round));
         }
         assert_quiet(&interrupt).await;
@@ -205,7 +222,9 @@ fn level_called_an_edge_storms_nobody() {
     rig.fabric.raise_input(LEVEL_INPUT);
     file.wait();
     // The acknowledge is in vain, so it interrupts once more, and then is masked.
-    until("the line to be masked", || !rig.fabric.is_enabled(LEVEL_INPUT));
+    until("the line to be masked", || {
+        !rig.fabric.is_enabled(LEVEL_INPUT)
+    });
     std::thread::sleep(QUIET);
     assert_eq!(file.page().snapshot().sequence, 2);
     rig.fabric.lower_input(LEVEL_INPUT);

@@ -46,7 +46,10 @@ fn kill_waiter(rig: &mut Rig, pin: &str, input: u32, wait: impl FnOnce()) {
     assert!(rig.fabric.is_enabled(input));
     child.signal(Signal::SIGKILL);
     let pid = child.pid();
-    assert_eq!(child.end(), WaitStatus::Signaled(pid, Signal::SIGKILL, false));
+    assert_eq!(
+        child.end(),
+        WaitStatus::Signaled(pid, Signal::SIGKILL, false)
+    );
     assert_eq!(attribute(pin, "state"), "unused");
     assert!(!rig.fabric.is_enabled(input));
 }
@@ -101,7 +104,9 @@ fn blocked_reader(flags: SaFlags) -> Child {
         let action = SigAction::new(SigHandler::Handler(ignore), flags, SigSet::empty());
         // SAFETY: The handler does nothing.
         unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
-        LineFile::open_blocking(LEVEL).read_count().map_or_else(|error| error as i32, |_| 0)
+        LineFile::open_blocking(LEVEL)
+            .read_count()
+            .map_or_else(|error| error as i32, |_| 0)
     });
     wait_for_state(LEVEL, "armed");
     child

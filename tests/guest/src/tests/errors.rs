@@ -35,13 +35,19 @@ fn unknown_pin_names_the_nearest() {
     match Interrupt::open("btns_gpio/ip2intc_irq") {
         Err(Error::NoSuchPin { pin, nearest }) => {
             assert_eq!(pin, "btns_gpio/ip2intc_irq");
-            assert_eq!(nearest.first().map(String::as_str), Some("btns_gpio/ip2intc_irpt"));
+            assert_eq!(
+                nearest.first().map(String::as_str),
+                Some("btns_gpio/ip2intc_irpt")
+            );
         }
         other => panic!("{other:?}"),
     }
     match Interrupt::open("axi_intc_0/8") {
         Err(Error::NoSuchPin { nearest, .. }) => {
-            assert!(nearest.iter().all(|name| name.starts_with("axi_intc_0/")), "{nearest:?}");
+            assert!(
+                nearest.iter().all(|name| name.starts_with("axi_intc_0/")),
+                "{nearest:?}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -59,21 +65,38 @@ fn unknown_cell_names_the_nearest() {
 
 fn bad_names_are_told_from_unknown_ones() {
     let (_rig, _demo) = Rig::with_demo();
-    for name in ["", "/", "btns_gpio", "btns_gpio/", "../../kmsg", "axi_intc_0/..", "a\0b/c"] {
-        assert!(matches!(Interrupt::open(name), Err(Error::BadName { .. })), "{name:?}");
+    for name in [
+        "",
+        "/",
+        "btns_gpio",
+        "btns_gpio/",
+        "../../kmsg",
+        "axi_intc_0/..",
+        "a\0b/c",
+    ] {
+        assert!(
+            matches!(Interrupt::open(name), Err(Error::BadName { .. })),
+            "{name:?}"
+        );
     }
 }
 
 fn names_in_the_form_of_pynq_are_accepted() {
     let (_rig, _demo) = Rig::with_demo();
-    assert_eq!(Interrupt::open("/btns_gpio/ip2intc_irpt").unwrap().pin(), "btns_gpio/ip2intc_irpt");
+    assert_eq!(
+        Interrupt::open("/btns_gpio/ip2intc_irpt").unwrap().pin(),
+        "btns_gpio/ip2intc_irpt"
+    );
 }
 
 fn module_that_is_not_loaded_is_named() {
     let _rig = Rig::new();
     modules::unload().unwrap();
     assert!(matches!(Interrupt::open(EDGE), Err(Error::ModuleNotLoaded)));
-    assert!(matches!(Mmio::open("leds_gpio"), Err(Error::ModuleNotLoaded)));
+    assert!(matches!(
+        Mmio::open("leds_gpio"),
+        Err(Error::ModuleNotLoaded)
+    ));
     assert!(matches!(list::pins(), Err(Error::ModuleNotLoaded)));
 }
 
@@ -92,9 +115,15 @@ fn missing_permission_is_named() {
         setgid(Gid::from_raw(NOBODY)).unwrap();
         setuid(Uid::from_raw(NOBODY)).unwrap();
         let pin = Interrupt::open(EDGE);
-        assert!(matches!(pin, Err(Error::PermissionDenied { .. })), "{pin:?}");
+        assert!(
+            matches!(pin, Err(Error::PermissionDenied { .. })),
+            "{pin:?}"
+        );
         let window = Mmio::open("leds_gpio");
-        assert!(matches!(window, Err(Error::PermissionDenied { .. })), "{window:?}");
+        assert!(
+            matches!(window, Err(Error::PermissionDenied { .. })),
+            "{window:?}"
+        );
         // Anybody may look at what there is.
         assert_eq!(list::cells().unwrap().len(), 5);
         0
@@ -105,9 +134,15 @@ fn missing_permission_is_named() {
 
 fn window_is_no_line() {
     let (_rig, _demo) = Rig::with_demo();
-    assert!(matches!(Interrupt::open("leds_gpio/regs"), Err(Error::NotALine { .. })));
+    assert!(matches!(
+        Interrupt::open("leds_gpio/regs"),
+        Err(Error::NotALine { .. })
+    ));
     let null = std::fs::File::open("/dev/null").unwrap();
-    assert!(matches!(Interrupt::from_fd(null.into()), Err(Error::NotALine { .. })));
+    assert!(matches!(
+        Interrupt::from_fd(null.into()),
+        Err(Error::NotALine { .. })
+    ));
 }
 
 fn cell_without_interrupt_says_so() {
@@ -122,10 +157,28 @@ fn cells_and_pins_are_listed() {
     let cells = list::cells().unwrap();
     let mut names: Vec<_> = cells.iter().map(|cell| cell.name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["axi_intc_0", "axi_timer_0", "btns_gpio", "leds_gpio", "switches_gpio"]);
+    assert_eq!(
+        names,
+        [
+            "axi_intc_0",
+            "axi_timer_0",
+            "btns_gpio",
+            "leds_gpio",
+            "switches_gpio"
+        ]
+    );
     let pins = list::pins().unwrap();
     assert_eq!(pins.iter().filter(|pin| pin.is_raw()).count(), 8);
-    let button = pins.iter().find(|pin| pin.name() == "btns_gpio/ip2intc_irpt").unwrap();
-    assert_eq!((button.controller.as_str(), button.hwirq), ("axi_intc_0", 0));
-    assert!(pins.iter().any(|pin| pin.is_raw() && pin.is_same_line(button)));
+    let button = pins
+        .iter()
+        .find(|pin| pin.name() == "btns_gpio/ip2intc_irpt")
+        .unwrap();
+    assert_eq!(
+        (button.controller.as_str(), button.hwirq),
+        ("axi_intc_0", 0)
+    );
+    assert!(
+        pins.iter()
+            .any(|pin| pin.is_raw() && pin.is_same_line(button))
+    );
 }

@@ -53,16 +53,24 @@ async fn wait_for_leds(fabric: &mut Fabric, pattern: u32) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for LEDs {pattern:#06b}"));
+    timeout(PATIENCE, look)
+        .await
+        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} for LEDs {pattern:#06b}"));
 }
 
 fn leds_follow_the_buttons() {
     let (mut rig, _demo) = Rig::with_demo();
     run(async {
-        let (buttons, leds) = (AxiGpio::open(BUTTONS).unwrap(), AxiGpio::open(LEDS).unwrap());
+        let (buttons, leds) = (
+            AxiGpio::open(BUTTONS).unwrap(),
+            AxiGpio::open(LEDS).unwrap(),
+        );
         let mut tasks = JoinSet::new();
         for wire in 0..4 {
-            tasks.spawn(button_to_led(buttons.button(wire).unwrap(), leds.led(wire).unwrap()));
+            tasks.spawn(button_to_led(
+                buttons.button(wire).unwrap(),
+                leds.led(wire).unwrap(),
+            ));
         }
         // One by one, all at once, and a pattern that changes in many places.
         for pattern in [1, 3, 7, 15, 0, 15, 5, 10, 0, 8, 0] {
@@ -79,19 +87,35 @@ fn level_that_is_there_already_returns_at_once() {
     run(async {
         let gpio = AxiGpio::open(BUTTONS).unwrap();
         // Without an interrupt: there is no change to make one.
-        soon("a level that is there", gpio.button(1).unwrap().wait_for_level(1)).await.unwrap();
-        soon("a level that is there", gpio.button(0).unwrap().wait_for_level(0)).await.unwrap();
+        soon(
+            "a level that is there",
+            gpio.button(1).unwrap().wait_for_level(1),
+        )
+        .await
+        .unwrap();
+        soon(
+            "a level that is there",
+            gpio.button(0).unwrap().wait_for_level(0),
+        )
+        .await
+        .unwrap();
     });
     let button = AxiGpio::open(BUTTONS).unwrap().button(1).unwrap();
     button.blocking_wait_for_level(1).unwrap();
-    assert_eq!(crate::rig::attribute("btns_gpio/ip2intc_irpt", "count"), "0");
+    assert_eq!(
+        crate::rig::attribute("btns_gpio/ip2intc_irpt", "count"),
+        "0"
+    );
 }
 
 fn four_tasks_see_each_press_of_their_button_once() {
     const PRESSES: usize = 10;
     let (mut rig, _demo) = Rig::with_demo();
     run(async {
-        let (buttons, leds) = (AxiGpio::open(BUTTONS).unwrap(), AxiGpio::open(LEDS).unwrap());
+        let (buttons, leds) = (
+            AxiGpio::open(BUTTONS).unwrap(),
+            AxiGpio::open(LEDS).unwrap(),
+        );
         let tasks: Vec<_> = (0..4)
             .map(|wire| {
                 let (button, led) = (buttons.button(wire).unwrap(), leds.led(wire).unwrap());
@@ -189,7 +213,10 @@ fn switches_tell_their_level() {
     let (mut rig, _demo) = Rig::with_demo();
     let gpio = AxiGpio::open("switches_gpio").unwrap();
     let switches = [gpio.switch(0).unwrap(), gpio.switch(1).unwrap()];
-    assert!(matches!(gpio.switch(2), Err(axirq::Error::NoSuchWire { width: 2, .. })));
+    assert!(matches!(
+        gpio.switch(2),
+        Err(axirq::Error::NoSuchWire { width: 2, .. })
+    ));
     for value in 0..4 {
         rig.fabric.set("switches_gpio", value).unwrap();
         let levels = [switches[0].level().unwrap(), switches[1].level().unwrap()];
@@ -214,11 +241,17 @@ fn leds_remember_what_they_were_told() {
     leds[0].toggle().unwrap();
     leds[3].toggle().unwrap();
     assert_eq!(rig.fabric.read(LEDS).unwrap().pins, 0b1100);
-    assert_eq!([0, 1, 2, 3].map(|wire| leds[wire].is_on().unwrap()), [false, false, true, true]);
+    assert_eq!(
+        [0, 1, 2, 3].map(|wire| leds[wire].is_on().unwrap()),
+        [false, false, true, true]
+    );
     leds[2].off().unwrap();
     leds[3].set(false).unwrap();
     assert_eq!(rig.fabric.read(LEDS).unwrap().pins, 0);
-    assert!(matches!(gpio.button(0), Err(axirq::Error::FixedDirection { .. })));
+    assert!(matches!(
+        gpio.button(0),
+        Err(axirq::Error::FixedDirection { .. })
+    ));
 }
 
 fn channel_waits_for_several_wires() {
@@ -244,14 +277,19 @@ fn gpio_that_nobody_waits_for_makes_no_interrupt() {
     run(async {
         let button = AxiGpio::open(BUTTONS).unwrap().button(0).unwrap();
         let press = async { rig.fabric.press(BUTTONS, 0).unwrap() };
-        tokio::join!(async { soon("the press", button.wait_for_level(1)).await.unwrap() }, press);
+        tokio::join!(
+            async { soon("the press", button.wait_for_level(1)).await.unwrap() },
+            press
+        );
         let before: u64 = crate::rig::attribute(PIN, "count").parse().unwrap();
         for _ in 0..10 {
             rig.fabric.release(BUTTONS, 0).unwrap();
             rig.fabric.press(BUTTONS, 0).unwrap();
         }
         tokio::time::sleep(QUIET).await;
-        until("the line to rest", || crate::rig::attribute(PIN, "state") == "idle");
+        until("the line to rest", || {
+            crate::rig::attribute(PIN, "state") == "idle"
+        });
         let after: u64 = crate::rig::attribute(PIN, "count").parse().unwrap();
         assert_eq!(after, before);
     });

@@ -146,7 +146,9 @@ fn controller_unbound_under_waiters_and_bound_again() {
         paths::wait_for_node(EDGE);
         paths::wait_for_node("btns_gpio/ip2intc_irpt");
         let interrupt = Interrupt::open(EDGE).unwrap();
-        let (event, ()) = tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+        let (event, ()) = tokio::join!(event(&interrupt), async {
+            rig.fabric.pulse_input(EDGE_INPUT)
+        });
         assert_eq!(event.count, 1);
     });
 }

@@ -43,7 +43,10 @@ pub struct Test {
 
 impl Test {
     fn name(&self) -> String {
-        let module = self.module.split_once("::").map_or("", |(_, module)| module);
+        let module = self
+            .module
+            .split_once("::")
+            .map_or("", |(_, module)| module);
         format!("{module}::{}", self.name)
     }
 }

@@ -15,26 +15,39 @@ use crate::rig::paths;
 use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 
-crate::tests![odd_ip_cores_get_usable_nodes, interrupt_straight_on_the_gic_is_a_line];
+crate::tests![
+    odd_ip_cores_get_usable_nodes,
+    interrupt_straight_on_the_gic_is_a_line
+];
 
 fn odd_ip_cores_get_usable_nodes() {
     let mut rig = Rig::new();
     let _overlay = Overlay::apply("odd-ips");
-    rig.log.expect("no interrupt-names for interrupt 0: pin irq0");
-    rig.log.expect("no interrupt-names for interrupt 1: pin irq1");
-    rig.log.expect("another cell is named twin: this one becomes twin@1000a000");
-    rig.log.expect("reg 0x1000e000 of 0x100 bytes is not whole pages");
-    rig.log.expect("neither interrupts nor reg: nothing to offer");
-    rig.log.expect("probe with driver axirq failed with error -22");
+    rig.log
+        .expect("no interrupt-names for interrupt 0: pin irq0");
+    rig.log
+        .expect("no interrupt-names for interrupt 1: pin irq1");
+    rig.log
+        .expect("another cell is named twin: this one becomes twin@1000a000");
+    rig.log
+        .expect("reg 0x1000e000 of 0x100 bytes is not whole pages");
+    rig.log
+        .expect("neither interrupts nor reg: nothing to offer");
+    rig.log
+        .expect("probe with driver axirq failed with error -22");
     paths::wait_for_node("two_windows/regs1");
 
     // The type cells say nothing; the controller knows.
     assert_eq!(attribute("nonsense_types/edge", "trigger"), "edge");
     assert_eq!(attribute("nonsense_types/level", "trigger"), "level");
     run(async {
-        for (pin, input) in [("nonsense_types/edge", EDGE_INPUT), ("nonsense_types/level", LEVEL_INPUT)] {
+        for (pin, input) in [
+            ("nonsense_types/edge", EDGE_INPUT),
+            ("nonsense_types/level", LEVEL_INPUT),
+        ] {
             let interrupt = Interrupt::open(pin).unwrap();
-            let (woken, ()) = tokio::join!(event(&interrupt), async { rig.fabric.raise_input(input) });
+            let (woken, ()) =
+                tokio::join!(event(&interrupt), async { rig.fabric.raise_input(input) });
             assert_eq!(woken.count, 1, "{pin}");
             rig.fabric.lower_input(input);
         }

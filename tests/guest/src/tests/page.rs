@@ -36,23 +36,47 @@ fn page_can_only_be_mapped_as_promised() {
     let write = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     let file = LineFile::open(EDGE);
     let refused = |length, protection, flags, offset| {
-        file.map(length, protection, flags, offset).map(drop).expect_err("a mapping to be refused")
+        file.map(length, protection, flags, offset)
+            .map(drop)
+            .expect_err("a mapping to be refused")
     };
     assert_eq!(refused(PAGE, read, MapFlags::MAP_PRIVATE, 0), Errno::EINVAL);
-    assert_eq!(refused(PAGE, write, MapFlags::MAP_PRIVATE, 0), Errno::EINVAL);
-    assert_eq!(refused(PAGE, read, MapFlags::MAP_SHARED, PAGE as i64), Errno::EINVAL);
-    assert_eq!(refused(2 * PAGE, read, MapFlags::MAP_SHARED, 0), Errno::EINVAL);
+    assert_eq!(
+        refused(PAGE, write, MapFlags::MAP_PRIVATE, 0),
+        Errno::EINVAL
+    );
+    assert_eq!(
+        refused(PAGE, read, MapFlags::MAP_SHARED, PAGE as i64),
+        Errno::EINVAL
+    );
+    assert_eq!(
+        refused(2 * PAGE, read, MapFlags::MAP_SHARED, 0),
+        Errno::EINVAL
+    );
     // Not even for those who may write to the file.
     assert_eq!(refused(PAGE, write, MapFlags::MAP_SHARED, 0), Errno::EACCES);
     let writable = nix::fcntl::open(&paths::node(EDGE), OFlag::O_RDWR, Mode::empty()).unwrap();
-    let mapped = Mapping::new(&writable, PAGE.try_into().unwrap(), write, MapFlags::MAP_SHARED, 0);
+    let mapped = Mapping::new(
+        &writable,
+        PAGE.try_into().unwrap(),
+        write,
+        MapFlags::MAP_SHARED,
+        0,
+    );
     assert_eq!(mapped.map(drop), Err(Errno::EINVAL));
 }
 
 fn page_never_becomes_writable() {
     let (_rig, _demo) = Rig::with_demo();
     let file = nix::fcntl::open(&paths::node(EDGE), OFlag::O_RDWR, Mode::empty()).unwrap();
-    let mapping = Mapping::new(&file, PAGE.try_into().unwrap(), ProtFlags::PROT_READ, MapFlags::MAP_SHARED, 0).unwrap();
+    let mapping = Mapping::new(
+        &file,
+        PAGE.try_into().unwrap(),
+        ProtFlags::PROT_READ,
+        MapFlags::MAP_SHARED,
+        0,
+    )
+    .unwrap();
     assert_eq!(mapping.make_writable(), Err(Errno::EACCES));
 }
 
@@ -60,7 +84,17 @@ fn fresh_page_says_what_the_line_is() {
     let (_rig, _demo) = Rig::with_demo();
     for (pin, state) in [(EDGE, 0), (LEVEL, STATE_LEVEL)] {
         let page = LineFile::open(pin).page().snapshot();
-        assert_eq!((page.version, page.sequence, page.timestamp, page.state, page.reserved), (1, 0, 0, state, 0), "{pin}");
+        assert_eq!(
+            (
+                page.version,
+                page.sequence,
+                page.timestamp,
+                page.state,
+                page.reserved
+            ),
+            (1, 0, 0, state, 0),
+            "{pin}"
+        );
     }
 }
 
@@ -81,10 +115,16 @@ fn page_follows_the_interrupts() {
             file.wait();
             let snapshot = page.snapshot();
             assert_eq!(snapshot.sequence, sequence);
-            assert!(last < snapshot.timestamp && snapshot.timestamp < monotonic(), "{snapshot:?}, last {last}");
+            assert!(
+                last < snapshot.timestamp && snapshot.timestamp < monotonic(),
+                "{snapshot:?}, last {last}"
+            );
             last = snapshot.timestamp;
             let record = file.read_record().unwrap();
-            assert_eq!((record.count, record.sequence, record.timestamp), (1, sequence, snapshot.timestamp));
+            assert_eq!(
+                (record.count, record.sequence, record.timestamp),
+                (1, sequence, snapshot.timestamp)
+            );
             rig.fabric.lower_input(input);
         }
     }
@@ -102,5 +142,8 @@ fn page_outlives_file_and_device() {
     assert_eq!((before.sequence, before.state), (1, 0));
     demo.remove();
     let after = page.snapshot();
-    assert_eq!((after.sequence, after.timestamp, after.state), (1, before.timestamp, STATE_GONE));
+    assert_eq!(
+        (after.sequence, after.timestamp, after.state),
+        (1, before.timestamp, STATE_GONE)
+    );
 }

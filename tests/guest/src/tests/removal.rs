@@ -69,7 +69,12 @@ fn remove(overlay: Overlay) -> Instant {
 fn removal_wakes_waiting_tasks() {
     let (_rig, demo) = Rig::with_demo();
     run(async {
-        let pins = [EDGE, LEVEL, "btns_gpio/ip2intc_irpt", "axi_timer_0/interrupt"];
+        let pins = [
+            EDGE,
+            LEVEL,
+            "btns_gpio/ip2intc_irpt",
+            "axi_timer_0/interrupt",
+        ];
         let tasks = pins.map(|pin| {
             let interrupt = Interrupt::open(pin).unwrap();
             tokio::spawn(async move { (soon("to be told", interrupt.wait()).await, interrupt) })
@@ -78,7 +83,10 @@ fn removal_wakes_waiting_tasks() {
         let removed = remove(demo);
         for (task, pin) in tasks.into_iter().zip(pins) {
             let (result, interrupt) = task.await.unwrap();
-            assert!(matches!(&result, Err(Error::Gone { name }) if name == pin), "{result:?}");
+            assert!(
+                matches!(&result, Err(Error::Gone { name }) if name == pin),
+                "{result:?}"
+            );
             assert!(matches!(interrupt.wait().await, Err(Error::Gone { .. })));
             assert!(matches!(interrupt.sequence(), Err(Error::Gone { .. })));
         }
@@ -95,8 +103,11 @@ fn removal_wakes_a_stream() {
             let interrupt = Interrupt::open(EDGE).unwrap();
             let mut events = Box::pin(interrupt.events());
             let mut seen = Vec::new();
-            while let Some(event) =
-                soon("an event", std::future::poll_fn(|context| events.as_mut().poll_next(context))).await
+            while let Some(event) = soon(
+                "an event",
+                std::future::poll_fn(|context| events.as_mut().poll_next(context)),
+            )
+            .await
             {
                 seen.push(event.map(|event| event.count));
             }
@@ -108,7 +119,10 @@ fn removal_wakes_a_stream() {
         settle().await;
         let removed = remove(demo);
         let seen = task.await.unwrap();
-        assert!(matches!(seen[..], [Ok(1), Err(Error::Gone { .. })]), "{seen:?}");
+        assert!(
+            matches!(seen[..], [Ok(1), Err(Error::Gone { .. })]),
+            "{seen:?}"
+        );
         assert!(removed.elapsed() < AT_ONCE);
     });
 }
@@ -124,14 +138,18 @@ fn removal_wakes_tasks_of_a_gpio() {
         let removed = remove(demo);
         assert!(matches!(task.await.unwrap(), Err(Error::Gone { .. })));
         assert!(removed.elapsed() < AT_ONCE);
-        assert!(matches!(gpio.channel(1).unwrap().read(), Err(Error::Gone { .. })));
+        assert!(matches!(
+            gpio.channel(1).unwrap().read(),
+            Err(Error::Gone { .. })
+        ));
     });
 }
 
 fn removal_wakes_blocked_reads() {
     let (_rig, demo) = Rig::with_demo();
     thread::scope(|scope| {
-        let readers = [EDGE, LEVEL].map(|pin| scope.spawn(move || LineFile::open_blocking(pin).read_count()));
+        let readers =
+            [EDGE, LEVEL].map(|pin| scope.spawn(move || LineFile::open_blocking(pin).read_count()));
         wait_for_state(EDGE, "armed");
         wait_for_state(LEVEL, "armed");
         let removed = remove(demo);
@@ -163,7 +181,10 @@ fn removal_wakes_poll() {
         });
         wait_for_state(LEVEL, "armed");
         let removed = remove(demo);
-        assert_eq!(poller.join().unwrap(), PollFlags::POLLERR | PollFlags::POLLHUP);
+        assert_eq!(
+            poller.join().unwrap(),
+            PollFlags::POLLERR | PollFlags::POLLHUP
+        );
         assert!(removed.elapsed() < AT_ONCE);
     });
 }
@@ -174,15 +195,26 @@ fn removal_wakes_epoll() {
         let poller = scope.spawn(|| {
             let file = LineFile::open(LEVEL);
             let epoll = Epoll::new(EpollCreateFlags::empty()).unwrap();
-            epoll.add(file.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0)).unwrap();
+            epoll
+                .add(
+                    file.as_fd(),
+                    EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0),
+                )
+                .unwrap();
             file.arm().unwrap();
             let mut events = [EpollEvent::empty()];
-            assert_eq!(epoll.wait(&mut events, EpollTimeout::try_from(PATIENCE).unwrap()), Ok(1));
+            assert_eq!(
+                epoll.wait(&mut events, EpollTimeout::try_from(PATIENCE).unwrap()),
+                Ok(1)
+            );
             events[0].events()
         });
         wait_for_state(LEVEL, "armed");
         let removed = remove(demo);
-        assert_eq!(poller.join().unwrap(), EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
+        assert_eq!(
+            poller.join().unwrap(),
+            EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP
+        );
         assert!(removed.elapsed() < AT_ONCE);
     });
 }
@@ -202,7 +234,10 @@ fn files_of_a_removed_device_say_so_and_can_be_closed_later() {
     assert_eq!(file.disarm(), Err(Errno::ENODEV));
     assert_eq!(file.set_mode(CONTINUOUS), Err(Errno::ENODEV));
     assert_eq!(file.set_mode(ONESHOT), Err(Errno::ENODEV));
-    assert_eq!(file.poll(Duration::ZERO), PollFlags::POLLERR | PollFlags::POLLHUP);
+    assert_eq!(
+        file.poll(Duration::ZERO),
+        PollFlags::POLLERR | PollFlags::POLLHUP
+    );
     assert_eq!(page.snapshot().state & STATE_GONE, STATE_GONE);
     assert_eq!(page.snapshot().sequence, 1);
     drop(file);
@@ -213,7 +248,13 @@ fn removal_takes_the_nodes_away() {
     let (_rig, demo) = Rig::with_demo();
     let _held = LineFile::open(EDGE);
     demo.remove();
-    for cell in ["axi_intc_0", "btns_gpio", "switches_gpio", "leds_gpio", "axi_timer_0"] {
+    for cell in [
+        "axi_intc_0",
+        "btns_gpio",
+        "switches_gpio",
+        "leds_gpio",
+        "axi_timer_0",
+    ] {
         assert!(!has_nodes(cell), "{cell}");
     }
     assert_eq!(std::fs::read_dir("/sys/class/axirq").unwrap().count(), 0);
@@ -227,7 +268,9 @@ fn overlay_applied_again_works_beside_old_files() {
     let _second = demo();
     run(async {
         let interrupt = Interrupt::open(EDGE).unwrap();
-        let (event, ()) = tokio::join!(event(&interrupt), async { rig.fabric.pulse_input(EDGE_INPUT) });
+        let (event, ()) = tokio::join!(event(&interrupt), async {
+            rig.fabric.pulse_input(EDGE_INPUT)
+        });
         assert_eq!((event.count, event.sequence), (1, 1));
     });
     assert_eq!(old.arm(), Err(Errno::ENODEV));
@@ -256,14 +299,21 @@ fn mapped_window_of_a_removed_device_raises_sigbus() {
     for mut child in children {
         child.go_on();
         let pid = child.pid();
-        assert_eq!(child.end(), WaitStatus::Signaled(pid, Signal::SIGBUS, false));
+        assert_eq!(
+            child.end(),
+            WaitStatus::Signaled(pid, Signal::SIGBUS, false)
+        );
     }
 }
 
 fn window_file_of_a_removed_device_maps_nothing() {
     let (_rig, demo) = Rig::with_demo();
     let window = LineFile::open("leds_gpio/regs");
-    let map = || window.map(4096, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, 0).map(drop);
+    let map = || {
+        window
+            .map(4096, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, 0)
+            .map(drop)
+    };
     assert_eq!(map(), Ok(()));
     demo.remove();
     assert_eq!(map(), Err(Errno::ENODEV));

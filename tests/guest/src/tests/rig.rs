@@ -51,7 +51,10 @@ impl Rig {
         // From here on, so that what loading says is old.
         modules::load();
         overlay::remove_leftovers();
-        Self { fabric: Fabric::open(), log: KernelLog::from_now() }
+        Self {
+            fabric: Fabric::open(),
+            log: KernelLog::from_now(),
+        }
     }
 
     /// One edge to one waiter: all is well.
@@ -74,7 +77,12 @@ impl Rig {
 /// Applies the demo overlay and waits for its last nodes.
 pub fn demo() -> Overlay {
     let demo = Overlay::apply("axirq-demo");
-    for node in ["btns_gpio/ip2intc_irpt", "switches_gpio/ip2intc_irpt", "leds_gpio/regs", "axi_timer_0/interrupt"] {
+    for node in [
+        "btns_gpio/ip2intc_irpt",
+        "switches_gpio/ip2intc_irpt",
+        "leds_gpio/regs",
+        "axi_timer_0/interrupt",
+    ] {
         paths::wait_for_node(node);
     }
     demo
@@ -89,12 +97,16 @@ pub fn attribute(pin: &str, attribute: &str) -> String {
 
 /// Waits until a pin's `state` is this one. Nothing tells of its changes, so it is asked again and again.
 pub fn wait_for_state(pin: &str, state: &str) {
-    until(&format!("{pin} to be {state}"), || attribute(pin, "state") == state);
+    until(&format!("{pin} to be {state}"), || {
+        attribute(pin, "state") == state
+    });
 }
 
 /// Waits until a pin has had as many interrupts.
 pub fn wait_for_count(pin: &str, count: u64) {
-    until(&format!("{pin} to count {count}"), || attribute(pin, "count") == count.to_string());
+    until(&format!("{pin} to count {count}"), || {
+        attribute(pin, "count") == count.to_string()
+    });
 }
 
 /// Waits for what nothing tells of.

@@ -43,7 +43,10 @@ fn every_one_of_100_000_edges_is_counted() {
     assert_eq!(total, EDGES);
     let train = rig.fabric.train_status(INTC, EDGE_INPUT).unwrap();
     assert_eq!((train.sent, train.left), (EDGES, 0));
-    assert_eq!(rig.fabric.input(INTC, EDGE_INPUT).unwrap().raised - before, EDGES);
+    assert_eq!(
+        rig.fabric.input(INTC, EDGE_INPUT).unwrap().raised - before,
+        EDGES
+    );
     assert_eq!(rig.fabric.accesses("IAR"), (0, EDGES));
 }
 
@@ -54,20 +57,27 @@ fn every_one_of_2_000_levels_wakes_once() {
     run(async {
         let interrupt = Interrupt::open(LEVEL).unwrap();
         for round in 1..=EVENTS {
-            let (woken, ()) = tokio::join!(event(&interrupt), async { rig.fabric.raise_input(LEVEL_INPUT) });
+            let (woken, ()) = tokio::join!(event(&interrupt), async {
+                rig.fabric.raise_input(LEVEL_INPUT)
+            });
             assert_eq!((woken.count, woken.sequence), (1, round));
             rig.fabric.lower_input(LEVEL_INPUT);
         }
         crate::rig::tasks::assert_quiet(&interrupt).await;
     });
-    assert_eq!(rig.fabric.input(INTC, LEVEL_INPUT).unwrap().raised - before, EVENTS);
+    assert_eq!(
+        rig.fabric.input(INTC, LEVEL_INPUT).unwrap().raised - before,
+        EVENTS
+    );
 }
 
 fn two_trains_at_once_are_counted_apart() {
     const EDGES: u64 = 3_000;
     let (mut rig, _demo) = Rig::with_demo();
     let files = [LineFile::open(EDGE), LineFile::open(EDGE_TOO)];
-    files.iter().for_each(|file| file.set_mode(CONTINUOUS).unwrap());
+    files
+        .iter()
+        .for_each(|file| file.set_mode(CONTINUOUS).unwrap());
     rig.fabric.train(INTC, EDGE_INPUT, EDGES).unwrap();
     rig.fabric.train(INTC, EDGE_TOO_INPUT, EDGES).unwrap();
     let totals = files.map(|file| {

@@ -114,7 +114,10 @@ fn last_armed_file_masks_the_line() {
 fn two_pins_wake_their_own_tasks() {
     let (mut rig, _demo) = Rig::with_demo();
     run(async {
-        let (three, five) = (Interrupt::open(EDGE).unwrap(), Interrupt::open(EDGE_TOO).unwrap());
+        let (three, five) = (
+            Interrupt::open(EDGE).unwrap(),
+            Interrupt::open(EDGE_TOO).unwrap(),
+        );
         for _ in 0..3 {
             let pulse = async { rig.fabric.pulse_input(EDGE_INPUT) };
             let (woken, (), ()) = tokio::join!(event(&three), assert_quiet(&five), pulse);
@@ -137,7 +140,11 @@ fn simultaneous_interrupts_wake_all_tasks() {
         let (a, b, c) = tokio::join!(event(&pins[0]), event(&pins[1]), event(&pins[2]));
         assert_eq!((a.count, b.count, c.count), (1, 1, 1));
         rig.fabric.lower_input(LEVEL_INPUT);
-        tokio::join!(assert_quiet(&pins[0]), assert_quiet(&pins[1]), assert_quiet(&pins[2]));
+        tokio::join!(
+            assert_quiet(&pins[0]),
+            assert_quiet(&pins[1]),
+            assert_quiet(&pins[2])
+        );
     });
 }
 
@@ -146,7 +153,8 @@ fn many_tasks_on_one_interrupt_all_wake() {
     run(async {
         let interrupt = Interrupt::open(EDGE).unwrap();
         for round in 1..=3 {
-            let all = async { tokio::join!(event(&interrupt), event(&interrupt), event(&interrupt)) };
+            let all =
+                async { tokio::join!(event(&interrupt), event(&interrupt), event(&interrupt)) };
             let ((a, b, c), ()) = tokio::join!(all, async { rig.fabric.pulse_input(EDGE_INPUT) });
             assert_eq!([a.sequence, b.sequence, c.sequence], [round; 3]);
         }
@@ -162,11 +170,21 @@ fn pin_and_raw_input_of_one_line_exclude_each_other() {
         let file = LineFile::open(first);
         assert_eq!(attribute(second, "state"), "busy");
         let refused = LineFile::try_open(second).map(drop).unwrap_err();
-        assert_eq!(refused.raw_os_error(), Some(Errno::EBUSY as i32), "{second}");
+        assert_eq!(
+            refused.raw_os_error(),
+            Some(Errno::EBUSY as i32),
+            "{second}"
+        );
         match Interrupt::open(second) {
             Err(Error::Busy { pin, holder }) => {
                 assert_eq!(pin, second);
-                assert_eq!(holder.as_deref().map(|name| name.replace(':', "/")).as_deref(), Some(first));
+                assert_eq!(
+                    holder
+                        .as_deref()
+                        .map(|name| name.replace(':', "/"))
+                        .as_deref(),
+                    Some(first)
+                );
             }
             other => panic!("{other:?}"),
         }

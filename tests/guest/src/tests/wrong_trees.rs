@@ -35,9 +35,14 @@ fn refuses(overlay: &str, device: &str, line: &str, error: Option<i32>) {
     rig.log.expect(line);
     // Of some errors the driver core speaks as well.
     if let Some(error) = error {
-        rig.log.expect(&format!("{device}: probe with driver axirq-intc failed with error {error}"));
+        rig.log.expect(&format!(
+            "{device}: probe with driver axirq-intc failed with error {error}"
+        ));
     }
-    assert_eq!(rig.log.count(&format!("{device}: ")), 1 + usize::from(error.is_some()));
+    assert_eq!(
+        rig.log.count(&format!("{device}: ")),
+        1 + usize::from(error.is_some())
+    );
     assert!(!Path::new("/dev/axirq").exists());
     applied.remove();
     // Neither window nor interrupt nor name is taken.
@@ -53,11 +58,21 @@ fn controller_without_number_of_inputs_is_refused() {
 }
 
 fn controller_with_no_inputs_is_refused() {
-    refuses("zero-inputs", AT_0, "xlnx,num-intr-inputs is 0: it has to be 1 to 32", Some(-22));
+    refuses(
+        "zero-inputs",
+        AT_0,
+        "xlnx,num-intr-inputs is 0: it has to be 1 to 32",
+        Some(-22),
+    );
 }
 
 fn controller_with_too_many_inputs_is_refused() {
-    refuses("too-many-inputs", AT_0, "xlnx,num-intr-inputs is 33: it has to be 1 to 32", Some(-22));
+    refuses(
+        "too-many-inputs",
+        AT_0,
+        "xlnx,num-intr-inputs is 33: it has to be 1 to 32",
+        Some(-22),
+    );
 }
 
 fn controller_without_parent_is_refused() {
@@ -67,17 +82,32 @@ fn controller_without_parent_is_refused() {
 
 fn controller_without_window_is_refused() {
     let device = "axirq-intc amba-pl:interrupt-controller";
-    refuses("no-reg", device, "no usable reg: give the address and size of the controller", Some(-22));
+    refuses(
+        "no-reg",
+        device,
+        "no usable reg: give the address and size of the controller",
+        Some(-22),
+    );
 }
 
 fn controller_with_short_window_is_refused() {
-    refuses("short-reg", AT_0, "reg of 0x100 bytes cannot be mapped: an AXI INTC has 0x200 at least", Some(-22));
+    refuses(
+        "short-reg",
+        AT_0,
+        "reg of 0x100 bytes cannot be mapped: an AXI INTC has 0x200 at least",
+        Some(-22),
+    );
 }
 
 fn address_where_nobody_answers_is_refused() {
     println!("@expect-violation");
     let device = "axirq-intc 10080000.interrupt-controller";
-    refuses("nobody-there", device, "no enable bit can be set: no AXI INTC at this address", None);
+    refuses(
+        "nobody-there",
+        device,
+        "no enable bit can be set: no AXI INTC at this address",
+        None,
+    );
 }
 
 fn address_of_another_ip_is_refused() {
@@ -89,8 +119,10 @@ fn address_of_another_ip_is_refused() {
 fn overlapping_windows_are_refused() {
     let mut rig = Rig::new();
     let overlay = Overlay::apply("overlapping-reg");
-    rig.log.expect("reg 0x10000800 of 0x1000 bytes overlaps another device's: see /proc/iomem");
-    rig.log.expect("probe with driver axirq-intc failed with error -16");
+    rig.log
+        .expect("reg 0x10000800 of 0x1000 bytes overlaps another device's: see /proc/iomem");
+    rig.log
+        .expect("probe with driver axirq-intc failed with error -16");
     paths::wait_for_node(EDGE);
     assert!(!has_nodes("axi_intc_1"));
     rig.interrupt_once();
@@ -102,8 +134,10 @@ fn overlapping_windows_are_refused() {
 fn second_controller_on_one_parent_interrupt_is_refused() {
     let mut rig = Rig::new();
     let overlay = Overlay::apply("shared-parent");
-    rig.log.expect("is taken: another controller or driver holds it");
-    rig.log.expect("probe with driver axirq-intc failed with error -16");
+    rig.log
+        .expect("is taken: another controller or driver holds it");
+    rig.log
+        .expect("probe with driver axirq-intc failed with error -16");
     // Whichever came first has it.
     assert!(has_nodes("axi_intc_0") != has_nodes("axi_intc_bare"));
     overlay.remove();
@@ -114,11 +148,17 @@ fn second_controller_on_one_parent_interrupt_is_refused() {
 fn ip_cores_that_cannot_be_had_are_refused() {
     let mut rig = Rig::new();
     let overlay = Overlay::apply("wrong-ips");
-    rig.log.expect("interrupt 0 of the node cannot be had (-22): does its controller have that input?");
-    rig.log.expect("reg 0x10000800 of 0x1000 bytes overlaps another device's: see /proc/iomem");
-    rig.log.expect("neither interrupts nor reg: nothing to offer");
+    rig.log.expect(
+        "interrupt 0 of the node cannot be had (-22): does its controller have that input?",
+    );
+    rig.log
+        .expect("reg 0x10000800 of 0x1000 bytes overlaps another device's: see /proc/iomem");
+    rig.log
+        .expect("neither interrupts nor reg: nothing to offer");
     for error in [-22, -16] {
-        rig.log.expect(&format!("probe with driver axirq failed with error {error}"));
+        rig.log.expect(&format!(
+            "probe with driver axirq failed with error {error}"
+        ));
     }
     paths::wait_for_node(LEVEL);
     for cell in ["beyond", "greedy", "empty"] {
@@ -144,7 +184,12 @@ fn blob_that_is_no_overlay_is_refused() {
         fs::create_dir(&folder).unwrap();
         // configfs does not say what became of it.
         fs::write(format!("{folder}/dtbo"), blob).unwrap();
-        assert_eq!(fs::read_to_string(format!("{folder}/status")).unwrap().trim_end(), "unapplied");
+        assert_eq!(
+            fs::read_to_string(format!("{folder}/status"))
+                .unwrap()
+                .trim_end(),
+            "unapplied"
+        );
         fs::remove_dir(&folder).unwrap();
     }
     assert_eq!(rig.log.count("the kernel refuses the overlay"), 4);

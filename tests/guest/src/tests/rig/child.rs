@@ -36,20 +36,27 @@ impl Child {
             ForkResult::Child => {
                 drop(ours);
                 // Neither the parent's destructors nor its exit handlers are the child's to run.
-                let code = catch_unwind(AssertUnwindSafe(|| body(&mut Parent(theirs)))).unwrap_or(101);
+                let code =
+                    catch_unwind(AssertUnwindSafe(|| body(&mut Parent(theirs)))).unwrap_or(101);
                 // SAFETY: Ends the process.
                 unsafe { libc::_exit(code) }
             }
             ForkResult::Parent { child } => {
                 ours.set_read_timeout(Some(PATIENCE)).unwrap();
-                Self { pid: child, channel: ours, ended: false }
+                Self {
+                    pid: child,
+                    channel: ours,
+                    ended: false,
+                }
             }
         }
     }
 
     /// Waits until the child says so.
     pub fn wait_until_ready(&mut self) {
-        self.channel.read_exact(&mut [0]).expect("a child that gets ready");
+        self.channel
+            .read_exact(&mut [0])
+            .expect("a child that gets ready");
     }
 
     pub fn go_on(&mut self) {

@@ -33,7 +33,12 @@ pub struct Fabric(Client<Uart>);
 
 impl Fabric {
     pub fn open() -> Self {
-        let tty = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(UART).unwrap();
+        let tty = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOCTTY)
+            .open(UART)
+            .unwrap();
         let mut raw = tcgetattr(&tty).unwrap();
         cfmakeraw(&mut raw);
         tcsetattr(&tty, SetArg::TCSANOW, &raw).unwrap();
@@ -51,7 +56,12 @@ impl Fabric {
 
     /// Whether an input of `axi_intc_0` is enabled in hardware.
     pub fn is_enabled(&mut self, input: u32) -> bool {
-        self.register("IER") & 1 << input != 0
+        self.register("IER") & (1 << input) != 0
+    }
+
+    /// Whether `axi_intc_0` has captured an input.
+    pub fn is_latched(&mut self, input: u32) -> bool {
+        self.register("ISR") & (1 << input) != 0
     }
 
     /// Drives an external input of `axi_intc_0` active; the same below.
@@ -70,7 +80,9 @@ impl Fabric {
     /// How often the CPU read and wrote a register of `axi_intc_0` since the counters were reset.
     pub fn accesses(&mut self, register: &str) -> (u64, u64) {
         let counts = self.counts(INTC).unwrap();
-        counts.get(register).map_or((0, 0), |count| (count.r, count.w))
+        counts
+            .get(register)
+            .map_or((0, 0), |count| (count.r, count.w))
     }
 }
 

@@ -31,9 +31,16 @@ pub struct KernelLog {
 
 impl KernelLog {
     pub fn from_now() -> Self {
-        let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").unwrap();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")
+            .unwrap();
         file.seek(SeekFrom::End(0)).unwrap();
-        Self { file, seen: Vec::new() }
+        Self {
+            file,
+            seen: Vec::new(),
+        }
     }
 
     /// Announces to the runner a line that holds `text`, and waits for it.
@@ -50,7 +57,11 @@ impl KernelLog {
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited {patience:?} for a log line with {text:?}; got {:#?}", self.seen);
+            assert!(
+                !left.is_zero(),
+                "waited {patience:?} for a log line with {text:?}; got {:#?}",
+                self.seen
+            );
             let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
             poll(&mut fds, PollTimeout::try_from(left).unwrap()).unwrap();
         }
@@ -70,7 +81,8 @@ impl KernelLog {
                     let text = String::from_utf8_lossy(&record[..length]);
                     // `priority,sequence,time,flags;message`, then the record's dictionary.
                     let line = text.lines().next().and_then(|line| line.split_once(';'));
-                    self.seen.extend(line.map(|(_, message)| message.to_owned()));
+                    self.seen
+                        .extend(line.map(|(_, message)| message.to_owned()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Overwritten before it was read: the next one is there.

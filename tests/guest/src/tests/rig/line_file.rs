@@ -64,7 +64,11 @@ impl LineFile {
 
     pub fn try_open(pin: &str) -> io::Result<Self> {
         let path = paths::node(pin);
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map(Self)
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)
+            .map(Self)
     }
 
     /// Opens a line whose reads block.
@@ -98,7 +102,8 @@ impl LineFile {
 
     /// Reads an eventfd's count.
     pub fn read_count(&self) -> nix::Result<u64> {
-        self.read(8).map(|bytes| u64::from_ne_bytes(bytes.try_into().expect("8 bytes")))
+        self.read(8)
+            .map(|bytes| u64::from_ne_bytes(bytes.try_into().expect("8 bytes")))
     }
 
     /// Reads an event record.
@@ -106,7 +111,11 @@ impl LineFile {
         let bytes = self.read(size_of::<Record>())?;
         assert_eq!(bytes.len(), size_of::<Record>());
         let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
-        Ok(Record { count: word(0), sequence: word(8), timestamp: word(16) })
+        Ok(Record {
+            count: word(0),
+            sequence: word(8),
+            timestamp: word(16),
+        })
     }
 
     /// Arms by asking in vain.
@@ -136,8 +145,20 @@ impl LineFile {
     }
 
     /// `mmap` of anything.
-    pub fn map(&self, length: usize, protection: ProtFlags, flags: MapFlags, offset: i64) -> nix::Result<Mapping> {
-        Mapping::new(&self.0, NonZeroUsize::new(length).unwrap(), protection, flags, offset)
+    pub fn map(
+        &self,
+        length: usize,
+        protection: ProtFlags,
+        flags: MapFlags,
+        offset: i64,
+    ) -> nix::Result<Mapping> {
+        Mapping::new(
+            &self.0,
+            NonZeroUsize::new(length).unwrap(),
+            protection,
+            flags,
+            offset,
+        )
     }
 }
 
@@ -154,7 +175,13 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    pub fn new(file: impl AsFd, length: NonZeroUsize, protection: ProtFlags, flags: MapFlags, offset: i64) -> nix::Result<Self> {
+    pub fn new(
+        file: impl AsFd,
+        length: NonZeroUsize,
+        protection: ProtFlags,
+        flags: MapFlags,
+        offset: i64,
+    ) -> nix::Result<Self> {
         // SAFETY: At an address of the kernel's choice: nothing of ours is replaced.
         let at = unsafe { mmap(None, length, protection, flags, file, offset) }?;
         Ok(Self { at, length })
@@ -163,7 +190,13 @@ impl Mapping {
     /// `mprotect` to writable.
     pub fn make_writable(&self) -> nix::Result<()> {
         // SAFETY: The mapping is ours, and nothing is borrowed from it.
-        unsafe { nix::sys::mman::mprotect(self.at, self.length.get(), ProtFlags::PROT_READ | ProtFlags::PROT_WRITE) }
+        unsafe {
+            nix::sys::mman::mprotect(
+                self.at,
+                self.length.get(),
+                ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+            )
+        }
     }
 }
 
@@ -200,7 +233,14 @@ pub struct Page(Mapping);
 
 impl Page {
     fn map(file: &File) -> nix::Result<Self> {
-        Mapping::new(file, PAGE_SIZE, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, 0).map(Self)
+        Mapping::new(
+            file,
+            PAGE_SIZE,
+            ProtFlags::PROT_READ,
+            MapFlags::MAP_SHARED,
+            0,
+        )
+        .map(Self)
     }
 
     pub fn snapshot(&self) -> Snapshot {

@@ -28,7 +28,11 @@ pub fn load() {
     }
     if !is_loaded() {
         insert("axirq", &CString::new(format!("of_id={OF_ID}")).unwrap());
-    } else if fs::read_to_string("/sys/module/axirq/parameters/of_id").unwrap().trim_end() != OF_ID {
+    } else if fs::read_to_string("/sys/module/axirq/parameters/of_id")
+        .unwrap()
+        .trim_end()
+        != OF_ID
+    {
         unload().expect("to load axirq with other parameters nobody may use it");
         load();
     }

@@ -18,7 +18,9 @@ pub struct Overlay {
 impl Overlay {
     /// Applies the blob of this name. Its devices may still be on their way when this returns.
     pub fn apply(name: &str) -> Self {
-        let overlay = Self { name: name.to_owned() };
+        let overlay = Self {
+            name: name.to_owned(),
+        };
         let folder = overlay.folder();
         fs::create_dir(&folder).unwrap_or_else(|error| panic!("mkdir {folder}: {error}"));
         let path = format!("{BLOBS}/{name}.dtbo");
@@ -29,7 +31,10 @@ impl Overlay {
     }
 
     pub fn status(&self) -> String {
-        fs::read_to_string(format!("{}/status", self.folder())).unwrap().trim_end().to_owned()
+        fs::read_to_string(format!("{}/status", self.folder()))
+            .unwrap()
+            .trim_end()
+            .to_owned()
     }
 
     /// Removes it; its devices are unbound when this returns.

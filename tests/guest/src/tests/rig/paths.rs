@@ -29,7 +29,8 @@ pub fn wait_for(path: &Path) {
     let deadline = Instant::now() + PATIENCE;
     while !path.exists() {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
-        let interest = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE_SELF;
+        let interest =
+            AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE_SELF;
         let folder = deepest_existing(path);
         let watched = inotify.add_watch(folder, interest).is_ok();
         // First watch, then look: what appeared in between is seen either way.
@@ -37,12 +38,19 @@ pub fn wait_for(path: &Path) {
             continue;
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "waited {PATIENCE:?} for {}", path.display());
+        assert!(
+            !left.is_zero(),
+            "waited {PATIENCE:?} for {}",
+            path.display()
+        );
         let mut fds = [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, PollTimeout::try_from(left).unwrap()).unwrap();
     }
 }
 
 fn deepest_existing(path: &Path) -> &Path {
-    path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("/"))
+    path.ancestors()
+        .skip(1)
+        .find(|folder| folder.is_dir())
+        .unwrap_or(Path::new("/"))
 }

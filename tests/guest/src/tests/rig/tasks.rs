@@ -13,12 +13,18 @@ use super::QUIET;
 
 /// Runs a future on this thread.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
-    Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// What a future gives in reasonable time.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))
+    timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))
 }
 
 /// The next event of a pin.

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Host tests of the kernel module's pure rooms: decisions that need no kernel to be tried. Each module here includes
+//! the room's own file and tries it.
+
+#[cfg(test)]
+mod header;
+#[cfg(test)]
+mod ioctl;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod protocol;
