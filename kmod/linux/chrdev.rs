@@ -275,7 +275,7 @@ impl<F: File> Tables<F> {
         ops.poll = Some(poll::<F>);
         ops.unlocked_ioctl = Some(ioctl::<F>);
         // Every argument is a pointer or nothing, and of one layout on 32 and 64 bits.
-        ops.compat_ioctl = Some(bindings::compat_ptr_ioctl);
+        ops.compat_ioctl = Some(bindings::axirq_compat_ioctl);
         ops.mmap = Some(mmap::<F>);
         ops
     };

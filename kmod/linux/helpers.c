@@ -432,6 +432,16 @@ unsigned int axirq_major(dev_t dev)
 	return MAJOR(dev);
 }
 
+/* A function even where the kernel runs no 32-bit programs and has none. */
+long axirq_compat_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+#ifdef CONFIG_COMPAT
+	return compat_ptr_ioctl(file, command, argument);
+#else
+	return -ENOIOCTLCMD;
+#endif
+}
+
 /* /dev/axirq/<cell>/<pin>: sysfs has '!' where the path has '/'. */
 static char *devnode(const struct device *dev, umode_t *mode)
 {

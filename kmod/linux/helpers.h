@@ -123,6 +123,7 @@ struct cdev *axirq_inode_cdev(struct inode *inode);
 unsigned int axirq_inode_minor(struct inode *inode);
 dev_t axirq_mkdev(unsigned int major, unsigned int minor);
 unsigned int axirq_major(dev_t dev);
+long axirq_compat_ioctl(struct file *file, unsigned int command, unsigned long argument);
 struct class *axirq_class_create(void);
 struct device *axirq_pin_device_create(struct class *class, struct device *parent, dev_t dev,
 				       void *data, const char *name);
