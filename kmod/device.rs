@@ -21,6 +21,9 @@ use crate::{
 use core::{ffi::CStr, fmt::Write};
 use names::Name;
 
+/// What windows are named, with a number from the second on.
+const WINDOW: &[u8] = b"regs";
+
 /// A bound IP core.
 pub(crate) struct IpCore {
     // Nodes go first, each with those who use it; then the regions and the name are free.
@@ -52,8 +55,10 @@ impl platform::Driver for IpCore {
             return Err(code::EINVAL);
         }
         let mut pins = KVec::with_capacity(interrupts.len(), GFP_KERNEL)?;
+        let mut names = KVec::with_capacity(interrupts.len(), GFP_KERNEL)?;
         for (index, &irq) in interrupts.iter().enumerate() {
-            let name = pin_name(&log, &node, index as u32);
+            let name = pin_name(&log, &node, index as u32, &names);
+            names.push(name, GFP_KERNEL)?;
             let controller = shared.cells.controller(irq);
             let pin = pin::Pin::new(*cell.name(), name, controller, irq)?;
             pins.push(pin.publish(shared, &log)?, GFP_KERNEL)?;
@@ -94,18 +99,19 @@ fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
     Ok(interrupts)
 }
 
-/// The pin's port name on the block; its number if the node names none.
-fn pin_name(log: &Device, node: &Node<'_>, index: u32) -> Name {
+/// The pin's port name on the block; its number if the node names none, or one that is taken.
+fn pin_name(log: &Device, node: &Node<'_>, index: u32, taken: &[Name]) -> Name {
     let named = node
         .string(c"interrupt-names", index)
-        .and_then(Name::from_tree);
+        .and_then(Name::from_tree)
+        .filter(|name| !taken.contains(name) && !name.as_bytes().starts_with(WINDOW));
     named.unwrap_or_else(|| {
         let mut name = Name::new();
         // A short literal and a number always fit.
         let _ = write!(name, "irq{}", index);
         dev_warn!(
             log,
-            "no interrupt-names for interrupt {}: pin {}",
+            "no interrupt-names of its own for interrupt {}: pin {}",
             index,
             name
         );

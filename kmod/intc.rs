@@ -127,12 +127,20 @@ impl platform::Driver for Intc {
                 regs::SIZE
             );
         })?;
+        if node.interrupt_count() == 0 {
+            dev_err!(
+                log,
+                "no parent interrupt: give interrupt-parent and interrupts, or interrupts-extended"
+            );
+            return Err(code::EINVAL);
+        }
         let parent = node.interrupt(0).inspect_err(|&error| {
             // Its controller may only be late.
             if error.to_errno() != code::EPROBE_DEFER.to_errno() {
                 dev_err!(
                     log,
-                    "no parent interrupt: give interrupt-parent and interrupts, or interrupts-extended"
+                    "the parent interrupt cannot be had ({}): is it right, and of the trigger type that it had before?",
+                    error.to_errno()
                 );
             }
         })?;

@@ -141,10 +141,10 @@ impl Line {
             return Err(code::ENODEV);
         }
         if users.registration.is_none() {
-            // Disabling has to mask at once: a level would interrupt for ever, and an edge that
-            // nobody waits for may come at any rate.
-            irq::set_disable_unlazy(self.irq);
             let registration = Registration::request(self.irq, name, self.clone())?;
+            // Only now that it is ours. Disabling has to mask at once: a level would interrupt for
+            // ever, and an edge that nobody waits for may come at any rate.
+            irq::set_disable_unlazy(self.irq);
             irq::clear_pending(self.irq);
             users.registration = Some(registration);
         }

@@ -11,12 +11,13 @@ use crate::{
         Line,
     },
     linux::{
-        chrdev::{Events, File, Poller, Registration, UserSlice},
+        chrdev::{Events, File, Registration, UserSlice},
         class::{Attribute, Set, Show},
         code,
         device::Device,
         irq,
         mm::Area,
+        wait::Queue,
         Arc, Result, GFP_KERNEL,
     },
     registry::Shared,
@@ -46,13 +47,14 @@ impl Pin {
 
     /// Adds the node.
     pub(crate) fn publish(self, shared: &Shared, parent: &Device) -> Result<Published> {
-        let line = self.line.clone();
+        // First, so that a file that was opened in between is told if adding fails.
+        let line = Ended(self.line.clone());
         let name = entry_name(&self.cell, &self.pin);
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| code::EINVAL)?;
         let pin = Arc::new(self, GFP_KERNEL)?;
         Ok(Published {
             _node: shared.pins.add(parent, name, Set::Pin, pin.clone(), pin)?,
-            _line: Ended(line),
+            _line: line,
         })
     }
 }
@@ -142,7 +144,11 @@ impl File for PinFile {
         Ok(length)
     }
 
-    /// Register first, look second:
+    fn queue(&self) -> Option<&Queue> {
+        Some(self.0.queue())
+    }
+
+    /// Registered first, looked second:
     ///
     /// ```text
     ///   poll                       interrupt
@@ -152,8 +158,7 @@ impl File for PinFile {
     /// ```
     ///
     /// The other way round, an interrupt between looking and registering would wake nobody.
-    fn poll(&self, poller: &Poller) -> Events {
-        poller.register(self.0.queue());
+    fn poll(&self) -> Events {
         match self.0.is_readable() {
             Ok(true) => Events::READABLE,
             Ok(false) => Events::NONE,

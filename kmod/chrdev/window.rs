@@ -33,7 +33,8 @@ impl Window {
 
     /// Adds the node.
     pub(crate) fn publish(self, shared: &Shared, parent: &Device) -> Result<Published> {
-        let window = self.window.clone();
+        // First, so that a mapping that was made in between goes if adding fails.
+        let window = Revoked(self.window.clone());
         let name = entry_name(&self.cell, &self.name);
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| code::EINVAL)?;
         let node = Arc::new(self, GFP_KERNEL)?;
@@ -41,7 +42,7 @@ impl Window {
             _node: shared
                 .windows
                 .add(parent, name, Set::Window, node.clone(), node)?,
-            _window: Revoked(window),
+            _window: window,
         })
     }
 }

@@ -208,7 +208,13 @@ impl Controller for Chip {
             }
             return true;
         }
-        if self.spurious.fetch_add(1, Ordering::Relaxed) + 1 < MAX_SPURIOUS {
+        let spurious = self.spurious.load(Ordering::Relaxed);
+        if spurious >= MAX_SPURIOUS {
+            // Shut off already: this one was under way.
+            return true;
+        }
+        self.spurious.store(spurious + 1, Ordering::Relaxed);
+        if spurious + 1 < MAX_SPURIOUS {
             return true;
         }
         dev_err!(
@@ -218,11 +224,15 @@ impl Controller for Chip {
         );
         false
     }
+
+    fn quiesce(&self) {
+        self.registers.write32::<IER>(0);
+        self.registers.write32::<MER>(0);
+    }
 }
 
 impl Drop for Chip {
     fn drop(&mut self) {
-        self.registers.write32::<IER>(0);
-        self.registers.write32::<MER>(0);
+        self.quiesce();
     }
 }

@@ -161,7 +161,7 @@ impl State {
         self.settle(mark)
     }
 
-    /// A blocked read woke in vain, for another took what came: armed again.
+    /// A blocked read is about to sleep: armed again, if another took what came meanwhile.
     pub(crate) fn sleep_on(&mut self, mark: &mut Mark) -> Gate {
         self.settle(mark)
     }

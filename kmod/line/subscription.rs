@@ -76,19 +76,28 @@ impl Subscription {
         loop {
             self.line
                 .queue
-                .wait_until(|| self.is_readable().unwrap_or(true))?;
-            let taken = self.line.with(|state| {
-                let mut mark = self.mark.lock();
-                match state.take(&mut mark) {
-                    Some(taken) => (Some(taken), super::Gate::Keep),
-                    // Another thread was quicker on the same file.
-                    None => (None, state.sleep_on(&mut mark)),
-                }
-            })?;
+                .wait_until(|| self.has_news_or_arms().unwrap_or(true))?;
+            let taken = self
+                .line
+                .with(|state| (state.take(&mut self.mark.lock()), super::Gate::Keep))?;
             if let Some(taken) = taken {
                 return Ok(taken);
             }
+            // Another thread was quicker on the same file.
         }
+    }
+
+    /// Whether a read would not block. If it would, the file is armed, as it has to be before each
+    /// sleep: an interrupt whose event another thread took has disarmed it.
+    fn has_news_or_arms(&self) -> Result<bool> {
+        self.line.with(|state| {
+            let mut mark = self.mark.lock();
+            if state.is_readable(&mark) {
+                (true, super::Gate::Keep)
+            } else {
+                (false, state.sleep_on(&mut mark))
+            }
+        })
     }
 
     /// Arms, marks everything so far as seen, and returns the line's sequence number.

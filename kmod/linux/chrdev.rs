@@ -33,8 +33,13 @@ pub(crate) trait File: Sized + Send + Sync + 'static {
         Err(code::EINVAL)
     }
 
-    /// Registers the poller first and looks second.
-    fn poll(&self, _poller: &Poller) -> Events {
+    /// Whom a poller of the file is woken by.
+    fn queue(&self) -> Option<&Queue> {
+        None
+    }
+
+    /// What a poller sees; called when he is on the queue already.
+    fn poll(&self) -> Events {
         Events::NONE
     }
 
@@ -99,21 +104,6 @@ impl UserSlice {
         } else {
             Err(code::EFAULT)
         }
-    }
-}
-
-/// A `poll`, `select` or epoll that wants to know when to look again.
-pub(crate) struct Poller {
-    file: *mut bindings::file,
-    table: *mut bindings::poll_table_struct,
-}
-
-impl Poller {
-    /// Has the poller woken by `queue`, which has to outlive the file: keep it in the file.
-    pub(crate) fn register(&self, queue: &Queue) {
-        // SAFETY: File and table are valid during the poll. Entries on the queue are removed
-        // before the file is released, and the file keeps the queue.
-        unsafe { bindings::axirq_poll_wait(self.file, queue.as_raw(), self.table) };
     }
 }
 
@@ -370,7 +360,12 @@ unsafe extern "C" fn poll<F: File>(
 ) -> bindings::__poll_t {
     // SAFETY: An open file of this region.
     let private = unsafe { private::<F>(file) };
-    private.file.poll(&Poller { file, table }).0
+    if let Some(queue) = private.file.queue() {
+        // SAFETY: File and table are valid during the poll. Pollers leave the queue before the
+        // file is released, and the file keeps its queue.
+        unsafe { bindings::axirq_poll_wait(file, queue.as_raw(), table) };
+    }
+    private.file.poll().0
 }
 
 /// # Safety

@@ -43,7 +43,7 @@ pub(crate) trait Item: Sized + Send + 'static {
 }
 
 /// The largest blob that `dtbo` takes.
-const MAX_BLOB: usize = 16 << 20;
+const MAX_BLOB: usize = 1 << 20;
 
 /// What configfs hands around. The item comes first, so that their addresses are one.
 #[repr(C)]
@@ -339,6 +339,10 @@ unsafe extern "C" fn write_blob<T: Item>(
     buffer: *const c_void,
     length: usize,
 ) -> isize {
+    // A file that was opened for writing and closed with nothing in it.
+    if buffer.is_null() || length == 0 {
+        return super::code::EINVAL.to_errno() as isize;
+    }
     // SAFETY: configfs passes `length` bytes; an item of ours, held by the open file.
     let result = unsafe {
         let blob = core::slice::from_raw_parts(buffer.cast::<u8>(), length);

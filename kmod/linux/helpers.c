@@ -149,13 +149,32 @@ void axirq_irq_describe(unsigned int irq, unsigned int trigger)
 {
 	irq_set_lockdep_class(irq, &irq_lock_key, &irq_request_key);
 	irqd_set_trigger_type(irq_get_irq_data(irq), trigger);
-	irq_set_noprobe(irq);
+	/* A level is never sent again by software, and shows as such in /proc/interrupts. */
+	irq_modify_status(irq, IRQ_LEVEL,
+			  IRQ_NOPROBE | (trigger & IRQ_TYPE_LEVEL_MASK ? IRQ_LEVEL : 0));
 }
 
 void axirq_irq_forget(unsigned int irq)
 {
 	irq_set_chip_and_handler(irq, NULL, NULL);
 	irq_set_chip_data(irq, NULL);
+}
+
+/* Masks in hardware even if the core believes it is masked already. */
+void axirq_irq_mask_again(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+	struct irq_chip *chip = irq_data_get_irq_chip(data);
+
+	if (chip->irq_mask)
+		chip->irq_mask(data);
+}
+
+/* Undoes what hooking a chained handler set. */
+void axirq_irq_unreserve(unsigned int irq)
+{
+	irq_clear_status_flags(irq, IRQ_NOREQUEST | IRQ_NOPROBE | IRQ_NOTHREAD |
+			       IRQ_DISABLE_UNLAZY);
 }
 
 void axirq_irq_disable_unlazy(unsigned int irq)
@@ -552,7 +571,6 @@ bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size)
 	return vma->vm_pgoff <= pages && vma_pages(vma) <= pages - vma->vm_pgoff;
 }
 
-/* MAYSHARE: a shared mapping of a file that is open for reading alone loses VM_SHARED. */
 /* VM_SHARED goes with the right to write, which a read-only file's mapping has not. */
 bool axirq_vma_is_shared(const struct vm_area_struct *vma)
 {

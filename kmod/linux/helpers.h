@@ -84,6 +84,8 @@ void *axirq_irq_domain_data(struct irq_domain *domain);
 unsigned int axirq_irq_create_mapping(struct irq_domain *domain, unsigned long hwirq);
 unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwirq);
 void axirq_irq_disable_unlazy(unsigned int irq);
+void axirq_irq_mask_again(unsigned int irq);
+void axirq_irq_unreserve(unsigned int irq);
 void axirq_irq_describe(unsigned int irq, unsigned int trigger);
 void axirq_irq_forget(unsigned int irq);
 unsigned int axirq_irq_trigger(unsigned int irq);

@@ -35,8 +35,11 @@ pub(crate) trait Controller: Send + Sync + 'static {
 
     /// The parent's interrupt came: calls `deliver` for each pending input.
     ///
-    /// Returns false to have the parent's interrupt disabled for good.
+    /// Returns false, once, to have the parent's interrupt disabled for good.
     fn handle(&self, deliver: impl FnMut(u32)) -> bool;
+
+    /// Turns the output off, whatever is pending. Process context.
+    fn quiesce(&self);
 }
 
 /// The irq domain of a controller. Dropping it removes every mapping; nobody may hold a line of
@@ -109,7 +112,7 @@ impl<T: Controller> Drop for Domain<T> {
 /// and waits until it is no longer running.
 pub(crate) struct Cascade<T: Controller> {
     irq: u32,
-    _domain: Arc<Domain<T>>,
+    domain: Arc<Domain<T>>,
 }
 
 impl<T: Controller> Cascade<T> {
@@ -119,24 +122,33 @@ impl<T: Controller> Cascade<T> {
         if unsafe { bindings::axirq_irq_is_taken(irq) } {
             return Err(code::EBUSY);
         }
+        // No flow handler of the core's is there to mask the interrupt later.
+        super::irq::set_disable_unlazy(irq);
         let data = core::ptr::from_ref::<Domain<T>>(&domain).cast_mut().cast();
-        // SAFETY: `flow::<T>` takes its handler data for a `Domain<T>`, which `_domain` keeps
+        // SAFETY: `flow::<T>` takes its handler data for a `Domain<T>`, which `domain` keeps
         // alive until `drop` has unhooked the handler.
         unsafe { bindings::irq_set_chained_handler_and_data(irq, Some(flow::<T>), data) };
-        Ok(Self {
-            irq,
-            _domain: domain,
-        })
+        Ok(Self { irq, domain })
     }
 }
 
 impl<T: Controller> Drop for Cascade<T> {
     fn drop(&mut self) {
-        // SAFETY: Undoes what `new` did. Unhooking masks the interrupt; the handler may still run
-        // on another CPU until `synchronize_irq` returns.
+        // Nothing may fire while there is no handler: the one that stands in for it never ends an
+        // interrupt, and the CPU would wait for that for ever.
+        self.domain.controller.quiesce();
+        // SAFETY: `irq` is hooked (by `new`). Waiting takes two steps: `disable_irq` for a parent
+        // that can tell whether an interrupt is active; a grace period for any parent, since
+        // hard interrupts are readers of RCU and no new one starts. A handler that was running
+        // has unmasked the parent on its way out, behind the core's back: masked once more. Then
+        // nothing runs, and nothing can.
         unsafe {
+            bindings::disable_irq(self.irq);
+            bindings::synchronize_rcu();
+            bindings::axirq_irq_mask_again(self.irq);
             bindings::irq_set_chained_handler_and_data(self.irq, None, core::ptr::null_mut());
-            bindings::synchronize_irq(self.irq);
+            // Hooking had reserved it: now anybody may request it again.
+            bindings::axirq_irq_unreserve(self.irq);
         }
     }
 }
@@ -154,12 +166,13 @@ unsafe extern "C" fn flow<T: Controller>(desc: *mut bindings::irq_desc) {
         // has been dealt with: it is masked.
         let _ = unsafe { bindings::generic_handle_domain_irq(domain.raw, hwirq.into()) };
     });
+    // SAFETY: As above.
+    unsafe { bindings::axirq_chained_irq_exit(desc) };
     if !go_on {
+        // After the exit, which may unmask.
         // SAFETY: No preconditions; the descriptor's lock is not held here.
         unsafe { bindings::disable_irq_nosync(bindings::axirq_irq_desc_irq(desc)) };
     }
-    // SAFETY: As above.
-    unsafe { bindings::axirq_chained_irq_exit(desc) };
 }
 
 struct Tables<T>(PhantomData<T>);

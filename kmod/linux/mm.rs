@@ -115,7 +115,7 @@ impl Revocable {
     pub(crate) fn new(range: Range) -> Result<Self> {
         // SAFETY: No preconditions.
         let page = unsafe { bindings::axirq_page_size() } as u64;
-        if range.size == 0 || range.start % page != 0 || range.size % page != 0 {
+        if range.size == 0 || (range.start | range.size) & (page - 1) != 0 {
             return Err(code::EINVAL);
         }
         Ok(Self {

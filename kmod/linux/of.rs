@@ -136,9 +136,8 @@ impl Node<'_> {
             let mut name: *const c_char = ptr::null();
             let mut value: *const c_char = ptr::null();
             let mut length: c_int = 0;
-            // SAFETY: The node is counted; the rest are out parameters. Overlays are applied and
-            // removed under a lock that is held while a device probes for them, so properties do
-            // not go away meanwhile.
+            // SAFETY: The node is counted; the rest are out parameters. A property that an overlay
+            // takes away meanwhile stays allocated as long as its node.
             let found = unsafe {
                 bindings::axirq_of_node_property(
                     symbols,
@@ -150,6 +149,9 @@ impl Node<'_> {
             };
             if found != 0 {
                 break;
+            }
+            if value.is_null() {
+                continue;
             }
             // SAFETY: A property's value has `length` bytes.
             let value = unsafe { core::slice::from_raw_parts(value.cast::<u8>(), length as usize) };

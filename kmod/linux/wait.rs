@@ -33,26 +33,27 @@ impl Queue {
         self.raw.get()
     }
 
-    /// Wakes all who wait for data, one of those who asked to be woken exclusively. Any context.
+    /// Wakes all who wait for data. Any context.
     pub(crate) fn wake_readable(&self) {
-        self.wake(1, bindings::axirq_poll_events_AXIRQ_POLL_IN);
+        self.wake(bindings::axirq_poll_events_AXIRQ_POLL_IN);
     }
 
-    /// Wakes everybody: what they wait for will never come. Any context.
+    /// Wakes all: what they wait for will never come. Any context.
     pub(crate) fn wake_gone(&self) {
         self.wake(
-            0,
             bindings::axirq_poll_events_AXIRQ_POLL_IN | bindings::axirq_poll_events_AXIRQ_POLL_GONE,
         );
     }
 
-    fn wake(&self, exclusive: i32, events: bindings::axirq_poll_events) {
+    fn wake(&self, events: bindings::axirq_poll_events) {
         const NORMAL: u32 = bindings::TASK_INTERRUPTIBLE | bindings::TASK_UNINTERRUPTIBLE;
+        // All exclusive waiters too: the queue is the line's, and each file has its own count.
+        const EVERYBODY: c_int = 0;
 
         let key = events as usize as *mut c_void;
         // SAFETY: The queue is initialised (type invariant); the key is an event mask in a
         // pointer's clothes, as `wake_up_poll()` passes it.
-        unsafe { bindings::__wake_up(self.as_raw(), NORMAL, exclusive, key) };
+        unsafe { bindings::__wake_up(self.as_raw(), NORMAL, EVERYBODY, key) };
     }
 
     /// Sleeps until `condition` holds, or a signal arrives (`ERESTARTSYS`).

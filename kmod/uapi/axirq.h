@@ -38,7 +38,7 @@
  * EINVAL	read() shorter than 8 bytes; unknown mode; a write mapping;
  *		%AXIRQ_MODE_CONTINUOUS on a level-triggered line
  * EAGAIN	O_NONBLOCK and nothing to report; the subscription is armed now
- * EINTR	a signal arrived while read() blocked; the subscription is disarmed
+ * EINTR	a signal arrived while read() blocked; what it armed is disarmed
  * EFAULT	the buffer is not writable
  * EBUSY	open(): a kernel driver holds the line
  * ENOTTY	unknown ioctl
