@@ -101,22 +101,32 @@ fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
 
 /// The pin's port name on the block; its number if the node names none, or one that is taken.
 fn pin_name(log: &Device, node: &Node<'_>, index: u32, taken: &[Name]) -> Name {
-    let named = node
+    let mut numbered = Name::new();
+    // A short literal and a number always fit.
+    let _ = write!(numbered, "irq{}", index);
+    let Some(name) = node
         .string(c"interrupt-names", index)
         .and_then(Name::from_tree)
-        .filter(|name| !taken.contains(name) && !name.as_bytes().starts_with(WINDOW));
-    named.unwrap_or_else(|| {
-        let mut name = Name::new();
-        // A short literal and a number always fit.
-        let _ = write!(name, "irq{}", index);
+    else {
         dev_warn!(
             log,
-            "no interrupt-names of its own for interrupt {}: pin {}",
+            "no interrupt-names for interrupt {}: pin {}",
             index,
-            name
+            numbered
         );
-        name
-    })
+        return numbered;
+    };
+    if taken.contains(&name) || name.as_bytes().starts_with(WINDOW) {
+        dev_warn!(
+            log,
+            "interrupt-names has {} for interrupt {}, which is taken: pin {}",
+            name,
+            index,
+            numbered
+        );
+        return numbered;
+    }
+    name
 }
 
 type Windows = (KVec<Region>, KVec<window::Published>);

@@ -35,7 +35,12 @@ fn odd_ip_cores_get_usable_nodes() {
         .expect("neither interrupts nor reg: nothing to offer");
     rig.log
         .expect("probe with driver axirq failed with error -22");
+    rig.log
+        .expect("interrupt-names has done for interrupt 1, which is taken: pin irq1");
+    rig.log
+        .expect("interrupt-names has regs for interrupt 2, which is taken: pin irq2");
     paths::wait_for_node("two_windows/regs1");
+    paths::wait_for_node("two_windows/irq2");
 
     // The type cells say nothing; the controller knows.
     assert_eq!(attribute("nonsense_types/edge", "trigger"), "edge");
@@ -72,6 +77,9 @@ fn odd_ip_cores_get_usable_nodes() {
     assert!(!has_nodes("part_of_a_page"));
     assert_eq!(attribute("two_windows/regs1", "address"), "0x10010000");
     assert_eq!(attribute("two_windows/regs1", "size"), "0x2000");
+    assert_eq!(attribute("two_windows/done", "hwirq"), "0");
+    assert_eq!(attribute("two_windows/irq1", "hwirq"), "1");
+    assert_eq!(attribute("two_windows/irq2", "hwirq"), "2");
 }
 
 fn interrupt_straight_on_the_gic_is_a_line() {
