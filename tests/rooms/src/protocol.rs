@@ -369,7 +369,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn edge_line_keeps_every_promise(steps in prop::collection::vec(step(), 0..80)) {

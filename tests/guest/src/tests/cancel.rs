@@ -33,6 +33,7 @@ crate::tests![
     waits_cancelled_at_any_moment_lose_nothing,
     dropped_stream_disarms_and_keeps_what_came,
     wait_of_a_finished_runtime_is_an_error,
+    blocking_wait_that_times_out_disarms_and_loses_nothing,
 ];
 
 /// Polls a future once.
@@ -221,4 +222,20 @@ fn wait_of_a_finished_runtime_is_an_error() {
     });
     assert!(matches!(error, axirq::Error::RuntimeGone { .. }), "{error}");
     assert_eq!(attribute(LEVEL, "state"), "idle");
+}
+
+fn blocking_wait_that_times_out_disarms_and_loses_nothing() {
+    let (mut rig, _demo) = Rig::with_demo();
+    for (pin, input) in [(EDGE, EDGE_INPUT), (LEVEL, LEVEL_INPUT)] {
+        let interrupt = Interrupt::open(pin).unwrap();
+        let nothing = interrupt.blocking_wait_timeout(QUIET / 4).unwrap();
+        assert!(nothing.is_none(), "{nothing:?}");
+        assert_eq!(attribute(pin, "state"), "idle", "{pin}");
+        rig.fabric.raise_input(input);
+        let event = interrupt.blocking_wait_timeout(PATIENCE).unwrap().unwrap();
+        assert_eq!((event.count, event.sequence), (1, 1), "{pin}");
+        rig.fabric.lower_input(input);
+        let nothing = interrupt.blocking_wait_timeout(QUIET).unwrap();
+        assert!(nothing.is_none(), "{nothing:?}");
+    }
 }

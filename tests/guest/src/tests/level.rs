@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Level lines: the part everybody gets wrong. Masked by the interrupt, acknowledged when armed again.
 
+use std::future::poll_fn;
+use std::pin::pin;
+
 use axirq::Interrupt;
 use axirq::Mmio;
 use axirq::list::Trigger;
+use futures_core::Stream;
 use nix::errno::Errno;
 
 use crate::rig::LEVEL;
@@ -28,6 +32,7 @@ crate::tests![
     level_line_is_masked_between_waits,
     level_line_interrupts_once_per_arm_however_long_it_stays,
     level_line_cannot_be_continuous,
+    stream_of_a_level_line_waits_for_its_user,
 ];
 
 fn level_interrupt_wakes_waiting_task() {
@@ -164,4 +169,24 @@ fn level_line_cannot_be_continuous() {
     let file = LineFile::open(LEVEL);
     assert_eq!(file.set_mode(CONTINUOUS), Err(Errno::EINVAL));
     assert!(!rig.fabric.is_enabled(LEVEL_INPUT));
+}
+
+fn stream_of_a_level_line_waits_for_its_user() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(LEVEL).unwrap();
+        let mut events = pin!(interrupt.events());
+        let mut next = async || {
+            let event = poll_fn(|context| events.as_mut().poll_next(context));
+            soon("an event", event).await.unwrap().unwrap()
+        };
+        for round in 1..=3 {
+            let raise = async { rig.fabric.raise_input(LEVEL_INPUT) };
+            let (event, ()) = tokio::join!(next(), raise);
+            assert_eq!((event.count, event.sequence), (1, round));
+            // Until it is polled again the cause may be cleared in peace.
+            assert!(!rig.fabric.is_enabled(LEVEL_INPUT));
+            rig.fabric.lower_input(LEVEL_INPUT);
+        }
+    });
 }

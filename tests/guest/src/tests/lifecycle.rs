@@ -34,6 +34,7 @@ crate::tests![
     ip_core_unbound_under_a_waiter_and_bound_again,
     ip_core_is_bound_by_driver_override,
     unbinding_quiesces_the_controller,
+    clocks_run_while_devices_are_bound,
 ];
 
 const INTC_DRIVER: &str = "/sys/bus/platform/drivers/axirq-intc";
@@ -202,4 +203,19 @@ fn unbinding_quiesces_the_controller() {
     let file = LineFile::open(EDGE);
     file.arm_by_read();
     file.assert_quiet();
+}
+
+fn clocks_run_while_devices_are_bound() {
+    const USERS: &str = "/sys/kernel/debug/clk/misc-clk-0/clk_enable_count";
+    let users = || fs::read_to_string(USERS).unwrap().trim_end().to_owned();
+
+    let _rig = Rig::new();
+    assert_eq!(users(), "0");
+    let demo = demo();
+    // The controller and four IP cores.
+    assert_eq!(users(), "5");
+    unbind(IP_DRIVER, BUTTONS);
+    assert_eq!(users(), "4");
+    demo.remove();
+    assert_eq!(users(), "0");
 }

@@ -4,6 +4,7 @@
 use std::thread;
 
 use axirq::Error;
+use axirq::Event;
 use axirq::Interrupt;
 use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
@@ -14,6 +15,7 @@ use crate::rig::EDGE_TOO;
 use crate::rig::EDGE_TOO_INPUT;
 use crate::rig::LEVEL;
 use crate::rig::LEVEL_INPUT;
+use crate::rig::PATIENCE;
 use crate::rig::Rig;
 use crate::rig::attribute;
 use crate::rig::child::Child;
@@ -36,6 +38,8 @@ crate::tests![
     pin_and_raw_input_of_one_line_exclude_each_other,
     two_threads_blocked_on_one_file_share_its_events,
     forked_child_shares_the_subscription,
+    threads_and_tasks_on_one_interrupt_all_get_on,
+    open_pins_are_named_in_proc_interrupts,
 ];
 
 fn two_files_of_one_pin_see_every_event() {
@@ -221,4 +225,57 @@ fn forked_child_shares_the_subscription() {
     assert!(rig.fabric.is_enabled(LEVEL_INPUT));
     rig.fabric.raise_input(LEVEL_INPUT);
     file.wait();
+}
+
+fn threads_and_tasks_on_one_interrupt_all_get_on() {
+    const EVENTS: u64 = 100;
+    let (mut rig, _demo) = Rig::with_demo();
+    let interrupt = &Interrupt::open(EDGE).unwrap();
+    /// Events come in order, each once; a waiter who is late finds several in one.
+    fn follow(mut next: impl FnMut() -> Event) {
+        let mut last = 0;
+        while last < EVENTS {
+            let event = next();
+            assert!(
+                event.count > 0 && event.sequence > last,
+                "{event:?} after {last}"
+            );
+            last = event.sequence;
+        }
+    }
+    thread::scope(|scope| {
+        let blocking = || follow(|| interrupt.blocking_wait_timeout(PATIENCE).unwrap().unwrap());
+        let waiters = [
+            scope.spawn(blocking),
+            scope.spawn(blocking),
+            scope.spawn(|| run(async { while event(interrupt).await.sequence < EVENTS {} })),
+        ];
+        for count in 1..=EVENTS {
+            wait_for_state(EDGE, "armed");
+            rig.fabric.pulse_input(EDGE_INPUT);
+            wait_for_count(EDGE, count);
+        }
+        // The last event went to those who waited then; others may still need one.
+        while !waiters.iter().all(thread::ScopedJoinHandle::is_finished) {
+            rig.fabric.pulse_input(EDGE_INPUT);
+        }
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+    });
+}
+
+fn open_pins_are_named_in_proc_interrupts() {
+    let (_rig, _demo) = Rig::with_demo();
+    let named = |name: &str| {
+        let table = std::fs::read_to_string("/proc/interrupts").unwrap();
+        table
+            .lines()
+            .any(|line| line.split_whitespace().last() == Some(name))
+    };
+    assert!(!named("btns_gpio:ip2intc_irpt"));
+    let file = LineFile::open("btns_gpio/ip2intc_irpt");
+    assert!(named("btns_gpio:ip2intc_irpt"));
+    drop(file);
+    assert!(!named("btns_gpio:ip2intc_irpt"));
 }
