@@ -17,7 +17,10 @@ use nix::unistd::Pid;
 /// For what takes an instant, on a machine that may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says that it is up, then sits there; both hold the same pipe open while they live.
+/// Says that it is up, in a pipe that it holds open while it lives.
+const IS_UP: &str = "exec 9>\"$0.alive\"; echo up >&9";
+
+/// Is up, then sits there.
 const SITS: &str = "exec 9>\"$0.alive\"; echo up >&9; exec sleep 1000";
 
 /// All that a run needs, in a folder that is its temporary one too.
@@ -35,7 +38,11 @@ impl Bench {
         for file in ["kernel", "design", "busybox", "init"] {
             fs::write(bench.path(file), file).unwrap();
         }
-        bench.script("plsim", &format!("echo 'plsim: ready'; {SITS}"));
+        // Up before it is ready: QEMU's stand-in may fail, and plsim be killed, an instant later.
+        bench.script(
+            "plsim",
+            &format!("{IS_UP}; echo 'plsim: ready'; exec sleep 1000"),
+        );
         bench.script(
             "qemu",
             &format!("case \"$*\" in *dumpdtb*) exec qemu-system-aarch64 \"$@\";; esac; {qemu}"),
