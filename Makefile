@@ -96,7 +96,7 @@ overlays:
 # The board, ready to boot.
 board_command = $(host_programs)/board --kernel $(kernel)/vmlinuz --plsim $(host_programs)/plsim \
 	--design tests/plsim/designs/demo.toml --guest-bin $(guest_programs) \
-	--modules $(modules)/axirq.ko,$(modules)/axirq_overlay.ko \
+	--modules $(kmod_build)/axirq.ko,$(kmod_build)/axirq_overlay.ko \
 	--boot-modules $(subst $(space),$(comma),$(wildcard $(kernel)/modules/*.ko)) \
 	--overlays $(build)/overlays --busybox $(kernel)/busybox $(if $(KEEP_LOGS),--logs $(KEEP_LOGS))
 comma := ,
@@ -118,7 +118,7 @@ lint:
 	@$(test_cargo) clippy --locked --all-targets -- -D warnings
 	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs
 	@rm -rf $(build)/kmod-clippy
-	@$(MAKE) kmod-clippy modules=$(build)/kmod-clippy
+	@$(MAKE) kmod-clippy kmod_build=$(build)/kmod-clippy
 
 doc:
 	@$(user_cargo) doc --locked --no-deps
@@ -127,8 +127,8 @@ endif
 
 # The modules are built in a folder of their own, one a kernel, from links to the sources: kernels
 # older than 6.13 know no other way to build one source for several of them.
-modules ?= $(build)/kmod$(if $(KDIR),-$(shell echo $(KDIR) | sha256sum | cut -c1-12))
-kernel_make = $(MAKE) -C $(KDIR) M=$(modules) $(kernel_args)
+kmod_build ?= $(build)/kmod$(if $(KDIR),-$(shell echo $(KDIR) | sha256sum | cut -c1-12))
+kernel_make = $(MAKE) -C $(KDIR) M=$(kmod_build) $(kernel_args)
 
 ifneq ($(KDIR),)
 .PHONY: kmod-sources kmod-clippy
@@ -137,21 +137,21 @@ kmod-sources:
 		{ echo "axirq: KDIR=$(KDIR) is no kernel build folder: it needs Makefile and .config" >&2; exit 1; }
 	@test -e "$(KDIR)/Module.symvers" || \
 		{ echo "axirq: $(KDIR) has no Module.symvers: build that kernel, or copy it from its headers" >&2; exit 1; }
-	@mkdir -p $(modules)
+	@mkdir -p $(kmod_build)
 	@for source in Kbuild $$(find kmod \( -name Kbuild -o -name bindgen_parameters -o -name '*.rs' -o -name '*.[ch]' \) \
 			! -name 'bindings_*.rs' ! -name '*.mod.c'); do \
-		mkdir -p $(modules)/$$(dirname $$source) && ln -sf $(CURDIR)/$$source $(modules)/$$source; \
+		mkdir -p $(kmod_build)/$$(dirname $$source) && ln -sf $(CURDIR)/$$source $(kmod_build)/$$source; \
 	done
-	@find $(modules) -xtype l -delete
+	@find $(kmod_build) -xtype l -delete
 
 kmod: kmod-sources
 	@$(kernel_make) modules
-	@cp -u $(modules)/kmod/*.ko $(modules)/
+	@cp -u $(kmod_build)/kmod/*.ko $(kmod_build)/
 
 # Warnings are errors here; the build itself leaves them to the kernel's configuration.
 kmod-clippy: kmod-sources
-	@$(kernel_make) CLIPPY=1 modules 2>&1 | tee $(modules)/clippy.log
-	@! grep -E '^(warning|error)' $(modules)/clippy.log
+	@$(kernel_make) CLIPPY=1 modules 2>&1 | tee $(kmod_build)/clippy.log
+	@! grep -E '^(warning|error)' $(kmod_build)/clippy.log
 
 install: kmod
 	@$(kernel_make) modules_install
