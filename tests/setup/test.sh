@@ -75,6 +75,7 @@ if [ -z "${TEST_FILTER:-}" ]; then
 	suite "host tests: simulated PL, board, rooms of the driver" "$nextest_counts" nextest tests tests --workspace
 	suite "host tests: crate and command line" "$nextest_counts" nextest userspace userspace --workspace
 	suite "documentation examples" "$libtest_counts" doc_tests
+	check "the cache of the set-up" tests/setup/cache-test.sh
 	check "formatting and lints" make lint
 	check "the crate without default features" \
 		env CARGO_TARGET_DIR="$BUILD/userspace" cargo check --locked --manifest-path userspace/Cargo.toml \

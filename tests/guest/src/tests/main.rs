@@ -25,6 +25,7 @@ mod gpio;
 mod level;
 mod lifecycle;
 mod odd_trees;
+mod overlays;
 mod page;
 mod removal;
 mod stress;
@@ -70,6 +71,7 @@ const ALL: &[&[Test]] = &[
     death::TESTS,
     removal::TESTS,
     lifecycle::TESTS,
+    overlays::TESTS,
     controllers::TESTS,
     odd_trees::TESTS,
     wrong_trees::TESTS,
