@@ -17,10 +17,10 @@ use crate::rig::Rig;
 use crate::rig::demo;
 use crate::rig::line_file::LineFile;
 use crate::rig::overlay::Overlay;
-use crate::rig::paths;
 use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 use crate::rig::until;
+use crate::rig::wait_for_demo;
 
 crate::tests![
     dead_bus_at_probe_is_refused,
@@ -67,7 +67,7 @@ fn bus_that_dies_shuts_the_controller_off_and_it_recovers() {
     drop((edge, level));
     fs::write(format!("{DRIVER}/unbind"), DEVICE).unwrap();
     fs::write(format!("{DRIVER}/bind"), DEVICE).unwrap();
-    paths::wait_for_node(EDGE);
+    wait_for_demo();
     rig.interrupt_once();
 }
 

@@ -13,6 +13,7 @@ use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::Rig;
 use crate::rig::demo;
+use crate::rig::kernel_log::announce;
 use crate::rig::line_file::LineFile;
 use crate::rig::modules;
 use crate::rig::overlay::Overlay;
@@ -22,6 +23,7 @@ use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 use crate::rig::tasks::settle;
 use crate::rig::tasks::soon;
+use crate::rig::wait_for_demo;
 
 crate::tests![
     overlay_comes_and_goes_200_times,
@@ -52,6 +54,8 @@ fn bind(driver: &str, device: &str) -> io::Result<()> {
 
 fn overlay_comes_and_goes_200_times() {
     let mut rig = Rig::new();
+    // A probe that the removal overtakes finds properties gone, and says so.
+    announce("axirq 1000");
     for cycle in 0..200 {
         let demo = Overlay::apply("axirq-demo");
         match cycle % 4 {
@@ -115,8 +119,7 @@ fn module_unloaded_under_an_overlay_binds_again_when_loaded() {
     modules::unload().unwrap();
     assert!(!has_nodes("axi_intc_0"));
     modules::load();
-    paths::wait_for_node(EDGE);
-    paths::wait_for_node("btns_gpio/ip2intc_irpt");
+    wait_for_demo();
     rig.interrupt_once();
 }
 
@@ -144,8 +147,7 @@ fn controller_unbound_under_waiters_and_bound_again() {
         // Who is wired to it cannot do without.
         assert!(!has_nodes("axi_intc_0") && !has_nodes("btns_gpio"));
         bind(INTC_DRIVER, INTC).unwrap();
-        paths::wait_for_node(EDGE);
-        paths::wait_for_node("btns_gpio/ip2intc_irpt");
+        wait_for_demo();
         let interrupt = Interrupt::open(EDGE).unwrap();
         let (event, ()) = tokio::join!(event(&interrupt), async {
             rig.fabric.pulse_input(EDGE_INPUT)
@@ -197,7 +199,7 @@ fn unbinding_quiesces_the_controller() {
     rig.fabric.pulse_input(EDGE_INPUT);
     assert_eq!(rig.fabric.irq().unwrap().level, 0);
     bind(INTC_DRIVER, INTC).unwrap();
-    paths::wait_for_node(EDGE);
+    wait_for_demo();
     drop(file);
     // What came while nobody drove it is old.
     let file = LineFile::open(EDGE);

@@ -74,10 +74,18 @@ impl Rig {
     }
 }
 
-/// Applies the demo overlay and waits for its last nodes.
+/// Applies the demo overlay and waits for its devices.
 pub fn demo() -> Overlay {
     let demo = Overlay::apply("axirq-demo");
+    wait_for_demo();
+    demo
+}
+
+/// Waits until all devices of the demo overlay are bound. They are probed one by one: who removes the overlay meanwhile
+/// takes their properties from under a probe, which says so in the log.
+pub fn wait_for_demo() {
     for node in [
+        "axi_intc_0/7",
         "btns_gpio/ip2intc_irpt",
         "switches_gpio/ip2intc_irpt",
         "leds_gpio/regs",
@@ -85,7 +93,6 @@ pub fn demo() -> Overlay {
     ] {
         paths::wait_for_node(node);
     }
-    demo
 }
 
 /// What the kernel says of a pin in `/sys/class/axirq`.
