@@ -106,7 +106,7 @@ demo: kmod tools guest overlays
 	@$(board_command) demo
 
 board: kmod tools guest overlays
-	@$(board_command) shell
+	@$(board_command) shell --say-plsim "tests/setup/enter.sh .build/tests/debug/plsim"
 
 test: kmod tools guest overlays
 	@TEST_FILTER="$(TESTS)" BOARD="$(board_command)" BUILD=$(build) tests/setup/test.sh

@@ -39,7 +39,8 @@ exec unshare --mount --pid --fork --kill-child --propagation private -- bash -c 
 	mount --rbind /dev "$root/dev"
 	mount -t proc proc "$root/proc"
 	mount --rbind /sys "$root/sys"
-	mount -t tmpfs tmpfs "$root/tmp"
+	# Sockets there can be reached from another terminal.
+	mount --bind /tmp "$root/tmp"
 	mkdir -p "$root/run"
 	for file in /etc/resolv.conf /etc/hosts; do
 		[ -s "$file" ] || continue
@@ -48,8 +49,9 @@ exec unshare --mount --pid --fork --kill-child --propagation private -- bash -c 
 	done
 	# Beside the file of the root, which its own package manager replaces.
 	if [ -s /etc/ssl/certs/ca-certificates.crt ]; then
-		cp /etc/ssl/certs/ca-certificates.crt "$root/tmp/ca-certificates.crt"
-		export SSL_CERT_FILE=/tmp/ca-certificates.crt CARGO_HTTP_CAINFO=/tmp/ca-certificates.crt
+		: >>"$root/run/host-ca-certificates.crt"
+		mount --bind "$(readlink -f /etc/ssl/certs/ca-certificates.crt)" "$root/run/host-ca-certificates.crt"
+		export SSL_CERT_FILE=/run/host-ca-certificates.crt CARGO_HTTP_CAINFO=/run/host-ca-certificates.crt
 	fi
 	cd "$root"
 	exec chroot . /usr/bin/env -u BASH_ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

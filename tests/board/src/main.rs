@@ -68,7 +68,11 @@ struct PartsArgs {
 #[derive(Subcommand)]
 enum Verb {
     /// A terminal on the board, with the modules loaded and the demo's overlay applied
-    Shell,
+    Shell {
+        /// How plsim is started in a second terminal, if not by its path
+        #[arg(long, value_name = "COMMAND")]
+        say_plsim: Option<String>,
+    },
     /// Four buttons light four LEDs, interrupt by interrupt
     Demo,
     /// Run the guest's tests
@@ -153,10 +157,14 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
     let images = Images::build(&parts, workspace)?;
     let boot = || Board::boot(&parts, &images, workspace, cli.verbose);
     match &cli.verb {
-        Verb::Shell => {
+        Verb::Shell { say_plsim } => {
             let board = boot()?;
             bring_up(&board.guest(), |_| ())?;
-            print!("{}", shell::banner(&board, &parts.plsim));
+            let plsim = match say_plsim {
+                Some(command) => command.clone(),
+                None => parts.plsim.display().to_string(),
+            };
+            print!("{}", shell::banner(&board, &plsim));
             if shell::interact(&board)? == shell::Left::ByExit {
                 board.power_off()?;
             }

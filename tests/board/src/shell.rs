@@ -2,7 +2,6 @@
 //! `board shell`: a terminal on the board.
 
 use std::io::{IsTerminal, Read, stdin};
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -18,13 +17,9 @@ const START: Duration = Duration::from_secs(30);
 /// A shell may be left open over a weekend.
 const FOREVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What to try, and how to leave.
-pub fn banner(board: &Board, plsim: &Path) -> String {
-    let ctl = format!(
-        "{} ctl --control {}",
-        plsim.display(),
-        board.control().display()
-    );
+/// What to try, and how to leave. `plsim` is how a second terminal starts it.
+pub fn banner(board: &Board, plsim: &str) -> String {
+    let ctl = format!("{plsim} ctl --control {}", board.control().display());
     format!(
         "\
 Linux {kernel} on the emulated board; axirq is loaded and the demo's overlay applied.
