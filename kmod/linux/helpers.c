@@ -567,8 +567,9 @@ void *axirq_vmalloc_user_page(void)
 bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size)
 {
 	u64 pages = size >> PAGE_SHIFT;
+	u64 wanted = (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 
-	return vma->vm_pgoff <= pages && vma_pages(vma) <= pages - vma->vm_pgoff;
+	return vma->vm_pgoff <= pages && wanted <= pages - vma->vm_pgoff;
 }
 
 /* VM_SHARED goes with the right to write, which a read-only file's mapping has not. */
