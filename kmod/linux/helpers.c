@@ -170,9 +170,21 @@ void axirq_irq_mask_again(unsigned int irq)
 		chip->irq_mask(data);
 }
 
-/* Undoes what hooking a chained handler set. */
-void axirq_irq_unreserve(unsigned int irq)
+irq_flow_handler_t axirq_irq_flow_handler(unsigned int irq)
 {
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	return data ? irq_data_to_desc(data)->handle_irq : NULL;
+}
+
+/*
+ * Undoes all that hooking a chained handler did. Without the flow handler that was
+ * there before, the next who requests the interrupt would get one that never ends it.
+ */
+void axirq_irq_unhook(unsigned int irq, irq_flow_handler_t handler)
+{
+	irq_set_chained_handler_and_data(irq, NULL, NULL);
+	irq_set_handler(irq, handler);
 	irq_clear_status_flags(irq, IRQ_NOREQUEST | IRQ_NOPROBE | IRQ_NOTHREAD |
 			       IRQ_DISABLE_UNLAZY);
 }

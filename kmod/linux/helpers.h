@@ -6,6 +6,7 @@
 #ifndef AXIRQ_HELPERS_H
 #define AXIRQ_HELPERS_H
 
+#include <linux/irqhandler.h>
 #include <linux/mm_types.h>
 #include <linux/poll.h>
 
@@ -85,7 +86,8 @@ unsigned int axirq_irq_create_mapping(struct irq_domain *domain, unsigned long h
 unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwirq);
 void axirq_irq_disable_unlazy(unsigned int irq);
 void axirq_irq_mask_again(unsigned int irq);
-void axirq_irq_unreserve(unsigned int irq);
+irq_flow_handler_t axirq_irq_flow_handler(unsigned int irq);
+void axirq_irq_unhook(unsigned int irq, irq_flow_handler_t handler);
 void axirq_irq_describe(unsigned int irq, unsigned int trigger);
 void axirq_irq_forget(unsigned int irq);
 unsigned int axirq_irq_trigger(unsigned int irq);

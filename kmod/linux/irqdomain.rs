@@ -112,6 +112,8 @@ impl<T: Controller> Drop for Domain<T> {
 /// and waits until it is no longer running.
 pub(crate) struct Cascade<T: Controller> {
     irq: u32,
+    /// The parent's own flow handler.
+    before: bindings::irq_flow_handler_t,
     domain: Arc<Domain<T>>,
 }
 
@@ -122,13 +124,19 @@ impl<T: Controller> Cascade<T> {
         if unsafe { bindings::axirq_irq_is_taken(irq) } {
             return Err(code::EBUSY);
         }
+        // SAFETY: No preconditions.
+        let before = unsafe { bindings::axirq_irq_flow_handler(irq) };
         // No flow handler of the core's is there to mask the interrupt later.
         super::irq::set_disable_unlazy(irq);
         let data = core::ptr::from_ref::<Domain<T>>(&domain).cast_mut().cast();
         // SAFETY: `flow::<T>` takes its handler data for a `Domain<T>`, which `domain` keeps
         // alive until `drop` has unhooked the handler.
         unsafe { bindings::irq_set_chained_handler_and_data(irq, Some(flow::<T>), data) };
-        Ok(Self { irq, domain })
+        Ok(Self {
+            irq,
+            before,
+            domain,
+        })
     }
 }
 
@@ -146,9 +154,8 @@ impl<T: Controller> Drop for Cascade<T> {
             bindings::disable_irq(self.irq);
             bindings::synchronize_rcu();
             bindings::axirq_irq_mask_again(self.irq);
-            bindings::irq_set_chained_handler_and_data(self.irq, None, core::ptr::null_mut());
             // Hooking had reserved it: now anybody may request it again.
-            bindings::axirq_irq_unreserve(self.irq);
+            bindings::axirq_irq_unhook(self.irq, self.before);
         }
     }
 }

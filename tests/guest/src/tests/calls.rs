@@ -38,6 +38,7 @@ crate::tests![
     polling_does_not_arm,
     epoll_level_triggered_tells_until_it_is_read,
     epoll_edge_triggered_tells_of_each_event_without_a_read,
+    exclusive_epolls_of_two_files_are_both_woken,
     select_tells_of_an_event,
     blocking_read_sleeps_armed_and_returns_the_count,
     nonblocking_read_in_vain_arms,
@@ -96,6 +97,24 @@ fn epoll_level_triggered_tells_until_it_is_read() {
     assert_eq!(events(&epoll, Duration::ZERO), [EpollFlags::EPOLLIN]);
     assert_eq!(file.read_count(), Ok(1));
     assert_eq!(events(&epoll, Duration::ZERO), []);
+}
+
+fn exclusive_epolls_of_two_files_are_both_woken() {
+    let (mut rig, _demo) = Rig::with_demo();
+    let files = [LineFile::open(EDGE), LineFile::open(EDGE)];
+    let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE;
+    files[0].arm().unwrap();
+    // Both sleep when it comes. Exclusive is among those who wait on one file: each file has its own count.
+    std::thread::scope(|scope| {
+        let waits = files
+            .each_ref()
+            .map(|file| scope.spawn(move || events(&epoll_with(file, flags), PATIENCE)));
+        std::thread::sleep(Duration::from_millis(200));
+        rig.fabric.pulse_input(EDGE_INPUT);
+        for wait in waits {
+            assert_eq!(wait.join().unwrap(), [EpollFlags::EPOLLIN]);
+        }
+    });
 }
 
 fn epoll_edge_triggered_tells_of_each_event_without_a_read() {

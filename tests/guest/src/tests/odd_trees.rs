@@ -12,12 +12,14 @@ use crate::rig::line_file::LineFile;
 use crate::rig::overlay::Overlay;
 use crate::rig::overlay::has_nodes;
 use crate::rig::paths;
+use crate::rig::tasks::assert_quiet;
 use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 
 crate::tests![
     odd_ip_cores_get_usable_nodes,
-    interrupt_straight_on_the_gic_is_a_line
+    interrupt_straight_on_the_gic_is_a_line,
+    wire_of_a_removed_controller_is_a_level_line_on_the_gic,
 ];
 
 fn odd_ip_cores_get_usable_nodes() {
@@ -97,4 +99,34 @@ fn interrupt_straight_on_the_gic_is_a_line() {
     file.assert_quiet();
     drop(file);
     assert_eq!(attribute("direct/irq", "state"), "unused");
+}
+
+fn wire_of_a_removed_controller_is_a_level_line_on_the_gic() {
+    const IER: usize = 0x08;
+    const IAR: usize = 0x0c;
+    const MER: usize = 0x1c;
+
+    // A controller was chained into the wire, which had been reserved for it.
+    let (mut rig, demo) = Rig::with_demo();
+    rig.interrupt_once();
+    demo.remove();
+    let _overlay = Overlay::apply("gic-wire");
+    paths::wait_for_node("wire/irq");
+    assert_eq!(attribute("wire/irq", "trigger"), "level");
+    let registers = Mmio::open("wire").unwrap();
+    registers.write32(MER, 3).unwrap();
+    registers.write32(IAR, u32::MAX).unwrap();
+    registers.write32(IER, 1 << LEVEL_INPUT).unwrap();
+    run(async {
+        let interrupt = Interrupt::open("wire/irq").unwrap();
+        for round in 1..=3 {
+            let source = async { rig.fabric.raise_input(LEVEL_INPUT) };
+            let (event, ()) = tokio::join!(event(&interrupt), source);
+            assert_eq!((event.sequence, event.count), (round, 1));
+            rig.fabric.lower_input(LEVEL_INPUT);
+            registers.write32(IAR, 1 << LEVEL_INPUT).unwrap();
+        }
+        assert_quiet(&interrupt).await;
+    });
+    registers.write32(IER, 0).unwrap();
 }

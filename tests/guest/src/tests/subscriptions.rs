@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Who sees what when several files, pins, threads or processes are at it.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::thread;
 
 use axirq::Error;
 use axirq::Event;
 use axirq::Interrupt;
 use nix::errno::Errno;
+use nix::poll::PollFlags;
 use nix::sys::wait::WaitStatus;
 
 use crate::rig::EDGE;
@@ -16,6 +20,7 @@ use crate::rig::EDGE_TOO_INPUT;
 use crate::rig::LEVEL;
 use crate::rig::LEVEL_INPUT;
 use crate::rig::PATIENCE;
+use crate::rig::QUIET;
 use crate::rig::Rig;
 use crate::rig::attribute;
 use crate::rig::child::Child;
@@ -37,6 +42,7 @@ crate::tests![
     many_tasks_on_one_interrupt_all_wake,
     pin_and_raw_input_of_one_line_exclude_each_other,
     two_threads_blocked_on_one_file_share_its_events,
+    blocked_read_whose_event_another_took_stays_armed,
     forked_child_shares_the_subscription,
     threads_and_tasks_on_one_interrupt_all_get_on,
     open_pins_are_named_in_proc_interrupts,
@@ -265,6 +271,50 @@ fn threads_and_tasks_on_one_interrupt_all_get_on() {
     });
 }
 
+fn blocked_read_whose_event_another_took_stays_armed() {
+    const WINS: u32 = 10;
+    let (mut rig, _demo) = Rig::with_demo();
+    let file = LineFile::open_blocking(LEVEL);
+    let mut wins = 0;
+    for round in 0..500 {
+        // One sleeps in read. The other, who arms nothing, polls, and reads if he is the first to see the event.
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (done, finished) = channel();
+            let (file, over, sleeper_done) = (&file, &over, done.clone());
+            scope.spawn(move || sleeper_done.send(("sleeper", file.read_count())));
+            wait_for_state(LEVEL, "armed");
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    if file.poll(QUIET / 20) == PollFlags::POLLIN {
+                        let _ = done.send(("poller", file.read_count()));
+                        break;
+                    }
+                }
+            });
+            rig.fabric.raise_input(LEVEL_INPUT);
+            let mut first = finished.recv_timeout(PATIENCE).unwrap();
+            rig.fabric.lower_input(LEVEL_INPUT);
+            if first == ("poller", Ok(1)) {
+                wins += 1;
+                rig.fabric.raise_input(LEVEL_INPUT);
+                first = finished.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+                    // Lets the scope end.
+                    LineFile::open(LEVEL).arm().unwrap();
+                    panic!("round {round}: {error}")
+                });
+                rig.fabric.lower_input(LEVEL_INPUT);
+            }
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(first, ("sleeper", Ok(1)), "round {round}");
+        });
+        if wins == WINS {
+            return;
+        }
+    }
+    assert!(wins > 0, "the poller was never first");
+}
+
 fn open_pins_are_named_in_proc_interrupts() {
     let (_rig, _demo) = Rig::with_demo();
     let named = |name: &str| {
@@ -276,6 +326,16 @@ fn open_pins_are_named_in_proc_interrupts() {
     assert!(!named("btns_gpio:ip2intc_irpt"));
     let file = LineFile::open("btns_gpio/ip2intc_irpt");
     assert!(named("btns_gpio:ip2intc_irpt"));
-    drop(file);
+    // With what the controller says of its inputs.
+    let edge = LineFile::open(EDGE);
+    let table = std::fs::read_to_string("/proc/interrupts").unwrap();
+    for (name, trigger) in [
+        ("btns_gpio:ip2intc_irpt", "Level"),
+        ("axi_intc_0:3", "Edge"),
+    ] {
+        let line = table.lines().find(|line| line.ends_with(name)).unwrap();
+        assert!(line.contains(trigger), "{line}");
+    }
+    drop((file, edge));
     assert!(!named("btns_gpio:ip2intc_irpt"));
 }
