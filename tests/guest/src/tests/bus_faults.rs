@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use axirq::Interrupt;
@@ -13,6 +14,7 @@ use crate::rig::EDGE_INPUT;
 use crate::rig::LEVEL;
 use crate::rig::LEVEL_INPUT;
 use crate::rig::PATIENCE;
+use crate::rig::QUIET;
 use crate::rig::Rig;
 use crate::rig::demo;
 use crate::rig::line_file::LineFile;
@@ -62,6 +64,14 @@ fn bus_that_dies_shuts_the_controller_off_and_it_recovers() {
         5 * PATIENCE,
     );
     assert!(edge.page().snapshot().sequence <= 2 && level.page().snapshot().sequence == 1);
+    // Off it is, though the wire is still high.
+    rig.fabric.reset_counts().unwrap();
+    let fired = rig.fabric.irq().unwrap().fired;
+    thread::sleep(QUIET);
+    let irq = rig.fabric.irq().unwrap();
+    assert_eq!((irq.level, irq.fired), (1, fired));
+    assert_eq!(rig.fabric.accesses("ISR"), (0, 0));
+    assert_eq!(rig.log.count("shut off"), 1);
 
     rig.fabric.fault_all_ones(false).unwrap();
     drop((edge, level));
