@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_address.h>
+#include <linux/of_irq.h>
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/poll.h>
@@ -389,6 +390,19 @@ const char *axirq_device_name(struct device *device)
 void *axirq_device_drvdata(struct device *device)
 {
 	return dev_get_drvdata(device);
+}
+
+/* of_irq_count() is not for modules on older kernels. */
+u32 axirq_of_irq_count(struct device_node *node)
+{
+	struct of_phandle_args irq;
+	u32 count = 0;
+
+	while (!of_irq_parse_one(node, count, &irq)) {
+		of_node_put(irq.np);
+		count++;
+	}
+	return count;
 }
 
 int axirq_of_node_window(struct device_node *node, int index, u64 *start, u64 *size)

@@ -115,6 +115,7 @@ const char *axirq_device_name(struct device *device);
 void *axirq_device_drvdata(struct device *device);
 const struct of_device_id *axirq_intc_ids(void);
 const struct of_device_id *axirq_device_ids(void);
+u32 axirq_of_irq_count(struct device_node *node);
 int axirq_of_node_window(struct device_node *node, int index, u64 *start, u64 *size);
 int axirq_of_node_path(struct device_node *node, char *path, size_t size);
 int axirq_of_node_name(struct device_node *node, char *name, size_t size);

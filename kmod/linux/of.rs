@@ -75,7 +75,7 @@ impl Node<'_> {
     /// How many interrupts the node lists.
     pub(crate) fn interrupt_count(&self) -> u32 {
         // SAFETY: The node is valid.
-        unsafe { bindings::of_irq_count(self.raw) }.max(0) as u32
+        unsafe { bindings::axirq_of_irq_count(self.raw) }
     }
 
     /// The Linux number of the `index`-th interrupt. `EPROBE_DEFER` while its controller has not
