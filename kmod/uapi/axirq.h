@@ -40,7 +40,8 @@
  * EAGAIN	O_NONBLOCK and nothing to report; the subscription is armed now
  * EINTR	a signal arrived while read() blocked; what it armed is disarmed
  * EFAULT	the buffer is not writable
- * EBUSY	open(): a kernel driver holds the line
+ * EBUSY	open(): a kernel driver holds the line, or a file of its other name
+ *		does: a pin and the raw input that it is wired to are one line
  * ENOTTY	unknown ioctl
  * ENODEV	the device is gone; nothing but close() works
  */
