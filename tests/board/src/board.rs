@@ -34,6 +34,8 @@ pub struct Parts {
     pub modules: Vec<PathBuf>,
     /// Modules of the kernel's own, loaded at boot in this order.
     pub boot_modules: Vec<PathBuf>,
+    /// The kernel's own for tests to load, in /lib/axirq/extra.
+    pub extra_modules: Vec<PathBuf>,
     /// Folder whose overlays (*.dtbo) go to the guest's /lib/firmware.
     pub overlays: Option<PathBuf>,
     pub busybox: PathBuf,
@@ -307,6 +309,14 @@ fn root(parts: &Parts) -> Result<Initramfs> {
         )?;
         root.file(Path::new("lib/axirq").join(file_name(path)), content)?;
     }
+    for path in &parts.extra_modules {
+        let content = read(
+            "kernel module",
+            path,
+            "build the kernel's modules, and name it with --extra-modules",
+        )?;
+        root.file(Path::new("lib/axirq/extra").join(file_name(path)), content)?;
+    }
     for (index, path) in parts.boot_modules.iter().enumerate() {
         let content = read(
             "kernel module",
@@ -389,6 +399,7 @@ mod tests {
             "busybox",
             "axirq.ko",
             "configfs.ko.xz",
+            "uio.ko",
             "demo.dtbo",
             "demo.dtso",
         ] {
@@ -403,6 +414,7 @@ mod tests {
             guest: vec![guest],
             modules: vec![folder.join("axirq.ko")],
             boot_modules: vec![folder.join("configfs.ko.xz")],
+            extra_modules: vec![folder.join("uio.ko")],
             overlays: Some(folder.to_path_buf()),
             busybox: folder.join("busybox"),
         }
@@ -432,6 +444,7 @@ mod tests {
             "bin/busybox",
             "usr/bin/guest-tests",
             "lib/axirq/axirq.ko",
+            "lib/axirq/extra/uio.ko",
             "lib/boot-modules/00-configfs.ko.xz",
             "lib/firmware/demo.dtbo",
             "etc/profile",
@@ -490,6 +503,13 @@ mod tests {
                     ..sound.clone()
                 },
                 "--boot-modules",
+            ),
+            (
+                Parts {
+                    extra_modules: vec![gone()],
+                    ..sound.clone()
+                },
+                "--extra-modules",
             ),
         ] {
             let error = root(&parts).err().expect("a part is missing").to_string();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use board::board::{Board, Images, Parts};
 use board::bring_up::bring_up;
-use board::error::{Context, Result, describe};
+use board::error::{Result, describe};
 use board::guest;
 use board::process::Workspace;
 use board::protocol::{Outcome, Stream};
@@ -57,6 +57,9 @@ struct PartsArgs {
     /// Modules of the kernel's own to load at boot, in this order (configfs where it is not built in)
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     boot_modules: Vec<PathBuf>,
+    /// Modules of the kernel's own for tests to load, in the guest's /lib/axirq/extra
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    extra_modules: Vec<PathBuf>,
     /// Folder of overlays (*.dtbo) for the guest's /lib/firmware
     #[arg(long, value_name = "DIR")]
     overlays: Option<PathBuf>,
@@ -83,9 +86,9 @@ enum Verb {
         /// Seconds until a test is killed
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         timeout: u64,
-        /// Write `<passed> <failed>` to this file
+        /// Write the names of the tests that were not skipped to this file
         #[arg(long, value_name = "FILE")]
-        count_file: Option<PathBuf>,
+        ran_file: Option<PathBuf>,
     },
     /// Run one command on the board and exit as it does
     Run {
@@ -151,6 +154,7 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
         guest: cli.parts.guest_bin.clone(),
         modules: cli.parts.modules.clone(),
         boot_modules: cli.parts.boot_modules.clone(),
+        extra_modules: cli.parts.extra_modules.clone(),
         overlays: cli.parts.overlays.clone(),
         busybox: cli.parts.busybox.clone(),
     };
@@ -179,18 +183,15 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
         Verb::Test {
             filter,
             timeout,
-            count_file,
+            ran_file,
         } => {
             let options = suite::Options {
                 filter: filter.clone(),
                 timeout: Duration::from_secs(*timeout),
+                ran: ran_file.clone(),
             };
             let tally = suite::run(&boot, workspace, &options)?;
             println!("{} passed, {} failed", tally.passed, tally.failed);
-            if let Some(file) = count_file {
-                std::fs::write(file, format!("{} {}\n", tally.passed, tally.failed))
-                    .context(|| format!("write {}", file.display()))?;
-            }
             Ok(end(tally.failed == 0))
         }
         Verb::Run { timeout, command } => {

@@ -3,11 +3,12 @@
 //!
 //! A test passes if its process exits with 0, the kernel's log has nothing bad in it that the test did not announce,
 //! and the fabric saw no access that it did not announce. Announcements are lines of the test's output:
-//! `@expect-log TEXT` and `@expect-violation`.
+//! `@expect-log TEXT` and `@expect-violation`. A test that needs what this kernel lacks says `@skip REASON`.
 
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use plsim::client::Client;
@@ -29,6 +30,7 @@ const FABRIC: Duration = Duration::from_secs(30);
 pub struct Tally {
     pub passed: usize,
     pub failed: usize,
+    pub skipped: usize,
 }
 
 /// What to run.
@@ -37,6 +39,8 @@ pub struct Options {
     pub filter: String,
     /// For each test.
     pub timeout: Duration,
+    /// Gets the names of the tests that were not skipped, one a line.
+    pub ran: Option<PathBuf>,
 }
 
 /// Runs the tests and prints a line for each. An error is the board's, not a test's.
@@ -64,10 +68,18 @@ pub fn run(
         rig.board.kernel()
     );
     let mut tally = Tally::default();
+    let mut ran = String::new();
     for name in &names {
         let start = Instant::now();
         let result = rig.try_test(name, options.timeout)?;
         let seconds = start.elapsed().as_secs_f32();
+        if let (Some(reason), []) = (&result.skipped, &result.failures[..]) {
+            tally.skipped += 1;
+            println!("skip {name}: {reason}");
+            continue;
+        }
+        ran.push_str(name);
+        ran.push('\n');
         if result.failures.is_empty() {
             tally.passed += 1;
             println!("ok   {name} ({seconds:.2} s)");
@@ -91,6 +103,9 @@ pub fn run(
             .for_each(|complaint| println!("     {complaint}"));
     }
     rig.board.power_off()?;
+    if let Some(file) = &options.ran {
+        std::fs::write(file, ran).context(|| format!("write {}", file.display()))?;
+    }
     Ok(tally)
 }
 
@@ -108,6 +123,8 @@ struct Verdict {
     failures: Vec<String>,
     output: String,
     board_is_gone: bool,
+    /// Why the test had nothing to try.
+    skipped: Option<String>,
 }
 
 impl Rig {
@@ -152,6 +169,7 @@ impl Rig {
                     failures: vec![error.to_string()],
                     output,
                     board_is_gone: true,
+                    skipped: None,
                 })
             }
             Err(error) => Err(error),
@@ -192,12 +210,15 @@ impl Rig {
 fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String]) -> Verdict {
     let mut expected_log = Vec::new();
     let mut expects_violation = false;
+    let mut skipped = None;
     let mut output = String::new();
     for line in said.lines() {
         if let Some(text) = line.strip_prefix("@expect-log ") {
             expected_log.push(text.to_string());
         } else if line == "@expect-violation" {
             expects_violation = true;
+        } else if let Some(reason) = line.strip_prefix("@skip ") {
+            skipped = Some(reason.to_string());
         } else {
             output.push_str(line);
             output.push('\n');
@@ -223,6 +244,7 @@ fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String])
         failures,
         output,
         board_is_gone: false,
+        skipped,
     }
 }
 
@@ -297,6 +319,25 @@ mod tests {
                 ..Verdict::default()
             }
         );
+    }
+
+    #[test]
+    fn a_skipped_test_says_why_and_can_still_fail() {
+        let skipped = verdict(
+            &PASSED,
+            "@skip no such option\n",
+            &log("6,1,10,-;fine"),
+            &[],
+        );
+        assert_eq!(skipped.skipped.as_deref(), Some("no such option"));
+        assert!(skipped.failures.is_empty());
+        let failed = verdict(
+            &PASSED,
+            "@skip no such option\n",
+            &log("4,1,10,-;axirq: odd"),
+            &[],
+        );
+        assert_eq!(failed.failures.len(), 1);
     }
 
     #[test]

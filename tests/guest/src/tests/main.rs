@@ -8,26 +8,36 @@
 //!
 //! Each test is a process of its own. It prints `@expect-log TEXT` before it provokes a line in the kernel's log, and
 //! `@expect-violation` before it provokes an access that no driver should make: the runner fails a test for any other.
+//! One that needs what this kernel lacks says `@skip REASON`.
 //! [`rig`] is what they all stand on; modules are named for what they try.
 
 mod rig;
 
+mod allocation;
 mod budget;
 mod bus_faults;
 mod calls;
 mod cancel;
 mod cli;
+mod consumers;
 mod controllers;
+mod crowd;
 mod death;
+mod designs;
 mod edge;
 mod errors;
+mod fuzz;
 mod gpio;
 mod level;
 mod lifecycle;
+mod nodes;
 mod odd_trees;
 mod overlays;
 mod page;
+mod races;
 mod removal;
+mod sharing;
+mod storms;
 mod stress;
 mod subscriptions;
 mod timer;
@@ -81,7 +91,16 @@ const ALL: &[&[Test]] = &[
     timer::TESTS,
     cli::TESTS,
     budget::TESTS,
+    designs::TESTS,
+    sharing::TESTS,
+    nodes::TESTS,
+    consumers::TESTS,
+    crowd::TESTS,
+    storms::TESTS,
+    allocation::TESTS,
+    fuzz::TESTS,
     stress::TESTS,
+    races::TESTS,
 ];
 
 fn main() -> ExitCode {
