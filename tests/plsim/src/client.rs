@@ -32,6 +32,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::protocol::Counts;
+use crate::protocol::Described;
 use crate::protocol::Event;
 use crate::protocol::Input;
 use crate::protocol::Irq;
@@ -144,6 +145,11 @@ impl<S: Read + Write> Client<S> {
 
     pub fn cells(&mut self) -> Result<Vec<String>, Error> {
         self.ask(&Request::Cells)
+    }
+
+    /// The cells and how they are wired.
+    pub fn design(&mut self) -> Result<Vec<Described>, Error> {
+        self.ask(&Request::Design)
     }
 
     /// Presses a button: an input wire of a GPIO's first channel goes to 1.
@@ -271,6 +277,14 @@ impl<S: Read + Write> Client<S> {
             let line = self.next_line()?;
             self.keep_event(&line);
         }
+    }
+
+    /// An event that came along with an answer or another event; does not wait for one.
+    pub fn received_event(&mut self) -> Option<Event> {
+        while let Some(line) = self.lines.pop_front() {
+            self.keep_event(&line);
+        }
+        self.events.pop_front()
     }
 
     fn get_in_step(&mut self) -> Result<(), Error> {

@@ -188,6 +188,7 @@ fn json(value: &impl Serialize) -> Result<String, String> {
 fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
     let done: Result<(), BenchError> = match request {
         Request::Cells => return json(&fabric.cell_names()),
+        Request::Design => return json(&fabric.design()),
         Request::Read { cell, channel } => return answer(fabric.pins(&cell, channel)),
         Request::TrainStatus { cell, input } => return answer(fabric.train_status(&cell, input)),
         Request::Input { cell, input } => return answer(fabric.input_status(&cell, input)),

@@ -38,6 +38,15 @@ pub enum Core {
 }
 
 impl Core {
+    /// The IP's name, as design files have it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Intc(_) => "axi_intc",
+            Self::Gpio(_) => "axi_gpio",
+            Self::Timer(_) => "axi_timer",
+        }
+    }
+
     fn model(&self) -> &dyn Model {
         match self {
             Self::Intc(intc) => intc,

@@ -26,6 +26,7 @@ pub fn is_answer(line: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Cells,
+    Design,
     Press {
         cell: String,
         bit: u32,
@@ -104,7 +105,7 @@ pub enum TraceVerb {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ParseError {
     #[error(
-        "unknown request `{0}`; known are: cells, press, release, set, read, raise, lower, pulse, train, \
+        "unknown request `{0}`; known are: cells, design, press, release, set, read, raise, lower, pulse, train, \
          train-status, input, counts, reset-counts, peek, irq, violations, trace, fault, watch, mark, echo, reset"
     )]
     Unknown(String),
@@ -221,6 +222,7 @@ fn shortened(word: &str) -> String {
 fn usage(verb: &str) -> Option<&'static str> {
     Some(match verb {
         "cells" => "cells",
+        "design" => "design",
         "press" => "press CELL BIT [CHANNEL]",
         "release" => "release CELL BIT [CHANNEL]",
         "set" => "set CELL VALUE [CHANNEL]",
@@ -249,6 +251,7 @@ fn usage(verb: &str) -> Option<&'static str> {
 fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
     Ok(match verb {
         "cells" => Request::Cells,
+        "design" => Request::Design,
         "press" => Request::Press {
             cell: words.word("CELL")?,
             bit: words.small("BIT")?,
@@ -331,6 +334,7 @@ impl fmt::Display for Request {
         let switch = |on: bool| if on { "on" } else { "off" };
         match self {
             Self::Cells => f.write_str("cells"),
+            Self::Design => f.write_str("design"),
             Self::Press { cell, bit, channel } => write!(f, "press {cell} {bit} {channel}"),
             Self::Release { cell, bit, channel } => write!(f, "release {cell} {bit} {channel}"),
             Self::Set {
@@ -364,6 +368,47 @@ impl fmt::Display for Request {
             Self::Reset => f.write_str("reset"),
         }
     }
+}
+
+/// One cell in the answer to `design`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Described {
+    pub cell: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Inputs that wires of the fabric or `raise` drive.
+    pub inputs: u32,
+    /// Of these, those that an interrupt controller takes as edges.
+    pub edge: u32,
+    /// A GPIO's, from channel 1.
+    pub channels: Vec<Shape>,
+    pub output: Destination,
+}
+
+/// A GPIO channel as it was synthesised.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Shape {
+    pub width: u32,
+    pub direction: Direction,
+}
+
+/// Which way a channel's bits can face.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    In,
+    Out,
+    /// The direction register decides.
+    Both,
+}
+
+/// Where an output leads.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Destination {
+    Nowhere,
+    Ps,
+    Input { cell: String, input: u32 },
 }
 
 /// Answer to `read`: what a person sees at a GPIO channel's pins.

@@ -141,3 +141,20 @@ fn nobody_listening_names_the_path() {
     let error = Client::connect("/no/such/socket").unwrap_err();
     assert!(error.to_string().contains("/no/such/socket"));
 }
+
+#[test]
+fn events_that_came_along_are_given_without_waiting() {
+    let first = r#"! {"us":1,"cell":"a","channel":1,"pins":1}"#;
+    let second = r#"! {"us":2,"irq":1}"#;
+    let mut script = Script::new("", &format!("{first}\nok\n{second}\n"));
+    // All in one read.
+    script.piece = 1000;
+    let mut client = Client::new(script);
+    client.watch().unwrap();
+    assert!(matches!(
+        client.received_event(),
+        Some(Event::Pins { pins: 1, .. })
+    ));
+    assert_eq!(client.received_event(), Some(Event::Irq { us: 2, irq: 1 }));
+    assert_eq!(client.received_event(), None);
+}

@@ -64,6 +64,7 @@ fn every_request_of_the_typed_client_is_answered() {
     let rig = Rig::new();
     let mut client = rig.client();
     assert_eq!(client.cells().unwrap().len(), 7);
+    assert_eq!(client.design().unwrap().len(), 7);
     client.press("btns_gpio", 1).unwrap();
     assert_eq!(client.read("btns_gpio").unwrap().pins, 0b10);
     client.release("btns_gpio", 1).unwrap();

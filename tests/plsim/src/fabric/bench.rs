@@ -6,15 +6,20 @@ use thiserror::Error;
 use super::Core;
 use super::Fabric;
 use super::Train;
+use super::Wired;
 use crate::Access;
 use crate::models::gpio::Direction;
 use crate::models::gpio::Gpio;
+use crate::protocol;
 use crate::protocol::Counts;
+use crate::protocol::Described;
+use crate::protocol::Destination;
 use crate::protocol::Input;
 use crate::protocol::Irq;
 use crate::protocol::Pins;
 use crate::protocol::Recorded;
 use crate::protocol::Registers;
+use crate::protocol::Shape;
 use crate::protocol::TrainStatus;
 
 /// Why a request cannot be met by this design.
@@ -63,6 +68,34 @@ impl Fabric {
     /// The names of all cells, by offset.
     pub fn cell_names(&self) -> Vec<String> {
         self.cells.iter().map(|cell| cell.name.clone()).collect()
+    }
+
+    /// All cells and how they are wired, by offset.
+    pub fn design(&self) -> Vec<Described> {
+        self.cells
+            .iter()
+            .map(|cell| Described {
+                cell: cell.name.clone(),
+                kind: cell.core.kind().to_owned(),
+                inputs: u32::try_from(cell.inputs.len()).unwrap_or(u32::MAX),
+                edge: match &cell.core {
+                    Core::Intc(intc) => intc.edge_inputs(),
+                    Core::Gpio(_) | Core::Timer(_) => 0,
+                },
+                channels: match &cell.core {
+                    Core::Gpio(gpio) => shapes(gpio),
+                    Core::Intc(_) | Core::Timer(_) => Vec::new(),
+                },
+                output: match cell.output.to {
+                    Wired::Nowhere => Destination::Nowhere,
+                    Wired::Ps => Destination::Ps,
+                    Wired::Input { cell, input } => Destination::Input {
+                        cell: self.cells[cell].name.clone(),
+                        input: u32::try_from(input).unwrap_or(u32::MAX),
+                    },
+                },
+            })
+            .collect()
     }
 
     /// Puts one input wire of a GPIO to a level; channels from 1.
@@ -375,6 +408,21 @@ impl Fabric {
             }),
         }
     }
+}
+
+fn shapes(gpio: &Gpio) -> Vec<Shape> {
+    [0, 1]
+        .into_iter()
+        .filter_map(|index| gpio.channel(index))
+        .map(|channel| Shape {
+            width: channel.width,
+            direction: match channel.direction {
+                Direction::Both => protocol::Direction::Both,
+                Direction::Inputs => protocol::Direction::In,
+                Direction::Outputs => protocol::Direction::Out,
+            },
+        })
+        .collect()
 }
 
 fn no_channel(cell: &str, gpio: &Gpio, channel: u32) -> BenchError {

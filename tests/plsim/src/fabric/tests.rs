@@ -9,6 +9,9 @@ use crate::models::gpio::Channel;
 use crate::models::gpio::Direction;
 use crate::models::intc;
 use crate::models::intc::Params;
+use crate::protocol;
+use crate::protocol::Destination;
+use crate::protocol::Shape;
 
 const INTC: u64 = 0x0000;
 const CHILD: u64 = 0x1000;
@@ -418,6 +421,35 @@ fn bus_reset_clears_registers_and_keeps_wires() {
     assert_eq!(fabric.irq().level, 0);
     assert_eq!(fabric.peek("intc").unwrap()["MER"], 0);
     assert_eq!(fabric.input_status("intc", 5).unwrap().level, 1);
+}
+
+#[test]
+fn design_is_told_as_it_is_wired() {
+    let told = fabric().design();
+    let cell = |name: &str| told.iter().find(|cell| cell.cell == name).unwrap();
+    let intc = cell("intc");
+    assert_eq!(
+        (intc.kind.as_str(), intc.inputs, intc.edge),
+        ("axi_intc", 6, 0b1000)
+    );
+    assert_eq!(intc.output, Destination::Ps);
+    assert_eq!(cell("leds").output, Destination::Nowhere);
+    assert_eq!(
+        cell("timer").output,
+        Destination::Input {
+            cell: "intc".to_owned(),
+            input: 1
+        }
+    );
+    let four = |direction| {
+        vec![Shape {
+            width: 4,
+            direction,
+        }]
+    };
+    assert_eq!(cell("buttons").channels, four(protocol::Direction::In));
+    assert_eq!(cell("leds").channels, four(protocol::Direction::Out));
+    assert!(intc.channels.is_empty());
 }
 
 #[test]

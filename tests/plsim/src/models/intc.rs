@@ -219,6 +219,11 @@ impl Intc {
         &self.params
     }
 
+    /// The hardware inputs that are edge, a bit each.
+    pub fn edge_inputs(&self) -> u32 {
+        self.params.kind_of_intr & low_mask(self.params.inputs)
+    }
+
     /// The level at which an input is active.
     pub fn active_level(&self, input: usize) -> bool {
         self.polarity & bit(input) != 0
