@@ -17,7 +17,8 @@
 //! ```
 //!
 //! The waiter looks after it is on the queue, the handler wakes after it has counted: whichever
-//! comes first, the news is seen.
+//! comes first, the news is seen. If many are on the queue, a work item wakes them (`linux/wait.rs`):
+//! the handler's time does not grow with the number of files.
 
 pub(crate) mod page;
 pub(crate) mod state;

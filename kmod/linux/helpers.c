@@ -9,6 +9,7 @@
 #include <linux/irqchip/chained_irq.h>
 #include <linux/irqdesc.h>
 #include <linux/irqdomain.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -18,10 +19,12 @@
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -83,6 +86,49 @@ void axirq_init_waitqueue_head(struct wait_queue_head *queue)
 void axirq_poll_wait(struct file *file, struct wait_queue_head *queue, poll_table *table)
 {
 	poll_wait(file, queue, table);
+}
+
+unsigned long axirq_wait_queue_lock(struct wait_queue_head *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	return flags;
+}
+
+void axirq_wait_queue_unlock(struct wait_queue_head *queue, unsigned long flags)
+{
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void axirq_list_add(struct list_head *entry, struct list_head *after)
+{
+	list_add(entry, after);
+}
+
+void axirq_list_move(struct list_head *entry, struct list_head *after)
+{
+	list_move(entry, after);
+}
+
+void axirq_list_del(struct list_head *entry)
+{
+	list_del(entry);
+}
+
+void axirq_init_work(struct work_struct *work, work_func_t function)
+{
+	INIT_WORK(work, function);
+}
+
+bool axirq_queue_work(struct work_struct *work)
+{
+	return queue_work(system_highpri_wq, work);
+}
+
+void axirq_cond_resched(void)
+{
+	cond_resched();
 }
 
 /* Registers */

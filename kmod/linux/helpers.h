@@ -9,6 +9,7 @@
 #include <linux/irqhandler.h>
 #include <linux/mm_types.h>
 #include <linux/poll.h>
+#include <linux/workqueue.h>
 
 struct cdev;
 struct clk_bulk_data;
@@ -22,6 +23,7 @@ struct irq_data;
 struct irq_desc;
 struct irq_domain;
 struct irq_domain_ops;
+struct list_head;
 struct mutex;
 struct of_device_id;
 struct platform_device;
@@ -71,6 +73,14 @@ void axirq_mutex_lock(struct mutex *lock);
 void axirq_mutex_unlock(struct mutex *lock);
 void axirq_init_waitqueue_head(struct wait_queue_head *queue);
 void axirq_poll_wait(struct file *file, struct wait_queue_head *queue, struct poll_table_struct *table);
+unsigned long axirq_wait_queue_lock(struct wait_queue_head *queue);
+void axirq_wait_queue_unlock(struct wait_queue_head *queue, unsigned long flags);
+void axirq_list_add(struct list_head *entry, struct list_head *after);
+void axirq_list_move(struct list_head *entry, struct list_head *after);
+void axirq_list_del(struct list_head *entry);
+void axirq_init_work(struct work_struct *work, work_func_t function);
+bool axirq_queue_work(struct work_struct *work);
+void axirq_cond_resched(void);
 
 void __iomem *axirq_ioremap(u64 start, u64 size);
 void axirq_iounmap(void __iomem *base);

@@ -11,6 +11,7 @@ pub mod modules;
 pub mod overlay;
 pub mod paths;
 pub mod tasks;
+pub mod trace;
 
 use std::fs;
 use std::process;
