@@ -15,7 +15,7 @@ define HELP
 make demo        boot the emulated board; buttons light LEDs through tokio futures, and you watch
 make test        every test: host, emulated board; ends with "N passed, N failed"
 make board       a shell on the emulated board, modules and tools at hand
-make kmod        the kernel modules, for the stock Debian arm64 kernel
+make kmod        the kernel modules, for the board's kernel
 make kmod KDIR=/path/to/kernel/build [ARCH=arm64 CROSS_COMPILE=… CC=…]
                  the kernel modules for another kernel, with this host's own tools
 make userspace   the crate and the command line tool, for the board
@@ -26,6 +26,9 @@ make doc         the crate's documentation, in .build/userspace/doc
 make clean       remove what was built; the cache stays
 make distclean   clean, and remove the cache ($(AXIRQ_CACHE))
 
+KERNEL=name      with demo, board, kmod: the board's kernel; stock (Debian's newest, the default),
+                 lts (6.12 as PetaLinux has it) or debug (the newest, with every check): built once
+KERNELS=names    with test: on these kernels only; all three is the default
 TESTS=text       with test: only the board tests whose name contains the text
 KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
 endef
@@ -35,13 +38,17 @@ export HELP
 help:
 	@echo "$$HELP"
 
+KERNEL ?= stock
+KERNELS ?= stock lts debug
+export KERNELS
+
 build := $(CURDIR)/.build
 inside := demo test board userspace overlays lint doc $(if $(KDIR),,kmod)
 
 ifeq ($(AXIRQ_INSIDE),)
 
 $(inside):
-	@tests/setup/enter.sh env AXIRQ_INSIDE=1 $(MAKE) $@
+	@tests/setup/enter.sh env AXIRQ_INSIDE=1 $(MAKE) $@ KERNEL=$(KERNEL)
 
 clean:
 	rm -rf .build
@@ -53,8 +60,8 @@ else
 
 target := aarch64-unknown-linux-gnu
 # Before everything else is built, so that its progress is seen. Empty if it failed.
-ifneq ($(filter demo test board kmod lint kmod-clippy,$(MAKECMDGOALS)),)
-kernel := $(shell tests/setup/kernel.sh)
+ifneq ($(filter demo board board-test kmod lint kmod-clippy,$(MAKECMDGOALS)),)
+kernel := $(shell tests/setup/kernel.sh $(KERNEL))
 ifeq ($(kernel),)
 $(error no kernel: see above)
 endif
@@ -97,10 +104,9 @@ overlays:
 board_command = $(host_programs)/board --kernel $(kernel)/vmlinuz --plsim $(host_programs)/plsim \
 	--design tests/plsim/designs/demo.toml --guest-bin $(guest_programs) \
 	--modules $(kmod_build)/axirq.ko,$(kmod_build)/axirq_overlay.ko \
-	--boot-modules $(subst $(space),$(comma),$(wildcard $(kernel)/modules/*.ko)) \
+	$(addprefix --boot-modules ,$(wildcard $(kernel)/modules/*.ko)) \
+	$(addprefix --extra-modules ,$(wildcard $(kernel)/extra/*.ko)) \
 	--overlays $(build)/overlays --busybox $(kernel)/busybox $(if $(KEEP_LOGS),--logs $(KEEP_LOGS))
-comma := ,
-space := $() $()
 
 demo: kmod tools guest overlays
 	@$(board_command) demo
@@ -108,8 +114,14 @@ demo: kmod tools guest overlays
 board: kmod tools guest overlays
 	@$(board_command) shell --say-plsim "tests/setup/enter.sh .build/tests/debug/plsim"
 
-test: kmod tools guest overlays
-	@TEST_FILTER="$(TESTS)" BOARD="$(board_command)" BUILD=$(build) tests/setup/test.sh
+test:
+	@TEST_FILTER="$(TESTS)" BUILD=$(build) tests/setup/test.sh
+
+# The board's tests on one kernel. Checks of the debug kernel take their time.
+.PHONY: board-test
+board-test: kmod tools guest overlays
+	@$(board_command) test --filter "$(TESTS)" --timeout $(if $(filter debug,$(KERNEL)),600,120) \
+		--outcomes $(build)/outcomes-$(KERNEL)
 
 lint:
 	@$(user_cargo) fmt --all --check

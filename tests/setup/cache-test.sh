@@ -80,6 +80,23 @@ wait
 expect whole "an entry that two runs made" is_whole "$cache/thing-4"
 [ "$(wc -l <"$cache/thing-4-makers")" = 1 ] || die "cache test: two runs made one entry"
 
+# Of what is not in use, only old entries go, and none that another run is making.
+for age in new old making; do
+	mkdir -p "$cache/kind-$age"
+	echo content >"$cache/kind-$age/a"
+	stamp "$cache/kind-$age" a
+done
+touch -d '2 days ago' "$cache/kind-old/.stamp"
+rm "$cache/kind-making/.stamp"
+(
+	flock 8
+	drop_others kind "$cache/kind-mine"
+) 8>"$cache/locks/kind-making"
+for age in new making; do
+	[ -e "$cache/kind-$age/a" ] || die "cache test: an entry that is $age was dropped"
+done
+[ ! -e "$cache/kind-old" ] || die "cache test: an old entry was not dropped"
+
 # A failed step is told, with the end of its log.
 ! said=$( (logged "a step" sh -c 'echo reason; exit 3') 2>&1) || die "cache test: a failed step passed"
 grep -q reason <<<"$said" && grep -q "a step failed" <<<"$said" || die "cache test: a failed step said: $said"

@@ -72,12 +72,14 @@ lock() {
 	fi
 }
 
-# Whether an entry is whole. It knows its own place: what is in it holds absolute paths.
+# Whether an entry is whole. It knows its own place: what is in it holds absolute paths. The stamp's
+# time tells when the entry was last asked for.
 #
 # is_whole ENTRY
 is_whole() {
 	[ -f "$1/.stamp" ] && [ "$(head -n 1 "$1/.stamp")" = "$1" ] &&
-		(cd "$1" && tail -n +2 .stamp | sha256sum --check --strict --status 2>/dev/null)
+		(cd "$1" && tail -n +2 .stamp | sha256sum --check --strict --status 2>/dev/null) &&
+		touch "$1/.stamp"
 }
 
 # Marks an entry as whole.
@@ -100,12 +102,23 @@ key() {
 	sha256sum | cut -c1-12
 }
 
-# Makes the entries of the same kind go that are not in use any more.
+# What kernels are built with, for their keys.
+tools() {
+	rustc --version
+	bindgen --version
+	clang --version | head -n 1
+	aarch64-linux-gnu-gcc-14 --version | head -n 1
+}
+
+# Makes the entries of the same kind go that nobody has asked for since yesterday: another checkout may
+# be using its own, or be making it.
 #
 # drop_others KIND ENTRY
 drop_others() {
 	local other
 	for other in "$cache/$1"-*; do
-		[ "$other" = "$2" ] || [ ! -d "$other" ] || rm -rf --one-file-system "$other"
+		[ "$other" != "$2" ] && [ -d "$other" ] || continue
+		[ -z "$(find "$other/.stamp" -mtime -1 2>/dev/null)" ] || continue
+		flock --nonblock "$cache/locks/$(basename "$other")" rm -rf --one-file-system "$other" || true
 	done
 }

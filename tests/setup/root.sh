@@ -15,18 +15,19 @@ host_is_root() {
 		[ "${VERSION_CODENAME:-}" = "$suite" ] && [ "$(dpkg --print-architecture)" = amd64 ])
 }
 
-# Packages of one kind: "", "backports" or "arm64".
+# Packages of one kind: "", "backports", "arm64" or "armhf".
 packages() {
-	awk -v kind="$1" '!/^#/ && NF && $2 == kind { print $1 (kind == "arm64" ? ":arm64" : "") }' "$setup/packages"
+	awk -v kind="$1" '!/^#/ && NF && $2 == kind { print $1 (kind ~ /^arm/ ? ":" kind : "") }' "$setup/packages"
 }
 
 # Runs in the root, or on the host that is one.
 install_packages() {
 	export DEBIAN_FRONTEND=noninteractive
 	dpkg --add-architecture arm64
+	dpkg --add-architecture armhf
 	apt-get update
 	# shellcheck disable=SC2046
-	apt-get install -y --no-install-recommends $(packages "") $(packages arm64)
+	apt-get install -y --no-install-recommends $(packages "") $(packages arm64) $(packages armhf)
 	# shellcheck disable=SC2046
 	apt-get install -y --no-install-recommends -t "$suite-backports" $(packages backports)
 	apt-get clean
@@ -41,6 +42,7 @@ enable_backports() {
 		URIs: $uri
 		Suites: $suite-backports
 		Components: main
+		Architectures: amd64 arm64
 		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 	END
 }
@@ -97,6 +99,6 @@ logged "debootstrap of Debian $suite" \
 	debootstrap --variant=minbase --keyring="$keyring" "$suite" "$entry" ${source[@]+"${source[@]}"}
 logged "installing compilers, QEMU and tools" "$setup/enter.sh" --root "$entry" bash "$setup/root.sh" inside
 stamp "$entry" usr/bin/qemu-system-aarch64 usr/bin/cargo usr/bin/rustc usr/bin/bindgen usr/bin/dtc \
-	usr/bin/make usr/bin/aarch64-linux-gnu-gcc-14 var/lib/dpkg/status
+	usr/bin/make usr/bin/aarch64-linux-gnu-gcc-14 usr/bin/dt-validate usr/bin/udevadm var/lib/dpkg/status
 drop_others root "$entry"
 echo "$entry"

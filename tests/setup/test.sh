@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Runs every test and adds up: host tests, documentation examples, lints, then the emulated board.
-# BOARD is the board's command line, BUILD the folder for products. Runs in the build root.
+# Runs every test and adds up: host tests, documentation examples, lints, then the emulated board with
+# each of KERNELS. BUILD is the folder for products. Runs in the build root.
 
 # shellcheck source=tests/setup/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -81,8 +81,21 @@ if [ -z "${TEST_FILTER:-}" ]; then
 		env CARGO_TARGET_DIR="$BUILD/userspace" cargo check --locked --manifest-path userspace/Cargo.toml \
 		-p axirq --no-default-features
 fi
-# shellcheck disable=SC2086
-suite "the emulated board" "$board_counts" $BOARD test ${TEST_FILTER:+--filter "$TEST_FILTER"}
+for kernel in $KERNELS; do
+	suite "the emulated board, kernel $kernel" "$board_counts" make board-test KERNEL="$kernel" TESTS="${TEST_FILTER:-}"
+done
+
+# A test that every kernel lacks something for is no test.
+all_ran() {
+	local missing
+	missing=$(cat $(printf "$BUILD/outcomes-%s " $KERNELS) | awk '
+		$1 == "skip" { skipped[$2] } $1 == "ran" { ran[$2] }
+		END { for (name in skipped) if (!(name in ran)) print "     " name }')
+	[ -z "$missing" ] || { echo "skipped on every kernel:"; echo "$missing"; return 1; }
+}
+if [ -z "${TEST_FILTER:-}" ] && [[ $KERNELS == *lts*debug* ]]; then
+	check "every board test ran on some kernel" all_ran
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -86,9 +86,9 @@ enum Verb {
         /// Seconds until a test is killed
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         timeout: u64,
-        /// Write the names of the tests that were not skipped to this file
+        /// Write `ran` or `skip` and the name of each test to this file
         #[arg(long, value_name = "FILE")]
-        ran_file: Option<PathBuf>,
+        outcomes: Option<PathBuf>,
     },
     /// Run one command on the board and exit as it does
     Run {
@@ -183,14 +183,20 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
         Verb::Test {
             filter,
             timeout,
-            ran_file,
+            outcomes,
         } => {
             let options = suite::Options {
                 filter: filter.clone(),
                 timeout: Duration::from_secs(*timeout),
-                ran: ran_file.clone(),
+                outcomes: outcomes.clone(),
             };
             let tally = suite::run(&boot, workspace, &options)?;
+            if tally.skipped != 0 {
+                println!(
+                    "{} skipped: this kernel lacks what they need",
+                    tally.skipped
+                );
+            }
             println!("{} passed, {} failed", tally.passed, tally.failed);
             Ok(end(tally.failed == 0))
         }

@@ -39,8 +39,8 @@ pub struct Options {
     pub filter: String,
     /// For each test.
     pub timeout: Duration,
-    /// Gets the names of the tests that were not skipped, one a line.
-    pub ran: Option<PathBuf>,
+    /// Gets `ran` or `skip` and the name for each test, one a line.
+    pub outcomes: Option<PathBuf>,
 }
 
 /// Runs the tests and prints a line for each. An error is the board's, not a test's.
@@ -68,7 +68,7 @@ pub fn run(
         rig.board.kernel()
     );
     let mut tally = Tally::default();
-    let mut ran = String::new();
+    let mut outcomes = String::new();
     for name in &names {
         let start = Instant::now();
         let result = rig.try_test(name, options.timeout)?;
@@ -76,10 +76,10 @@ pub fn run(
         if let (Some(reason), []) = (&result.skipped, &result.failures[..]) {
             tally.skipped += 1;
             println!("skip {name}: {reason}");
+            outcomes.push_str(&format!("skip {name}\n"));
             continue;
         }
-        ran.push_str(name);
-        ran.push('\n');
+        outcomes.push_str(&format!("ran {name}\n"));
         if result.failures.is_empty() {
             tally.passed += 1;
             println!("ok   {name} ({seconds:.2} s)");
@@ -103,8 +103,8 @@ pub fn run(
             .for_each(|complaint| println!("     {complaint}"));
     }
     rig.board.power_off()?;
-    if let Some(file) = &options.ran {
-        std::fs::write(file, ran).context(|| format!("write {}", file.display()))?;
+    if let Some(file) = &options.outcomes {
+        std::fs::write(file, outcomes).context(|| format!("write {}", file.display()))?;
     }
     Ok(tally)
 }
