@@ -34,7 +34,7 @@ KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
 endef
 export HELP
 
-.PHONY: help demo test board kmod userspace overlays install lint doc clean distclean
+.PHONY: help demo test board kmod userspace overlays install lint bindings doc clean distclean
 help:
 	@echo "$$HELP"
 
@@ -43,7 +43,7 @@ KERNELS ?= stock lts debug
 export KERNELS
 
 build := $(CURDIR)/.build
-inside := demo test board userspace overlays lint doc $(if $(KDIR),,kmod)
+inside := demo test board userspace overlays lint bindings doc $(if $(KDIR),,kmod)
 
 ifeq ($(AXIRQ_INSIDE),)
 
@@ -60,7 +60,7 @@ else
 
 target := aarch64-unknown-linux-gnu
 # Before everything else is built, so that its progress is seen. Empty if it failed.
-ifneq ($(filter demo board board-test kmod lint kmod-clippy,$(MAKECMDGOALS)),)
+ifneq ($(filter demo board board-test kmod lint bindings kmod-clippy,$(MAKECMDGOALS)),)
 kernel := $(shell tests/setup/kernel.sh $(KERNEL))
 ifeq ($(kernel),)
 $(error no kernel: see above)
@@ -97,7 +97,7 @@ userspace:
 overlays:
 	@mkdir -p $(build)/overlays
 	@for source in dts/*.dtso dts/tests/*.dtso; do \
-		dtc -q -@ -I dts -O dtb -o $(build)/overlays/$$(basename $$source .dtso).dtbo $$source; \
+		dtc -@ -I dts -O dtb -o $(build)/overlays/$$(basename $$source .dtso).dtbo $$source; \
 	done
 
 # The board, ready to boot.
@@ -131,6 +131,9 @@ lint:
 	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs
 	@rm -rf $(build)/kmod-clippy
 	@$(MAKE) kmod-clippy kmod_build=$(build)/kmod-clippy
+
+bindings:
+	@tests/setup/bindings.sh $(kernel)/source
 
 doc:
 	@$(user_cargo) doc --locked --no-deps
