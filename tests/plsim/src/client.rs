@@ -224,6 +224,19 @@ impl<S: Read + Write> Client<S> {
         self.ask(&Request::Peek { cell })
     }
 
+    /// Writes a register as somebody else on the bus would.
+    pub fn poke(&mut self, cell: &str, register: &str, value: u32) -> Result<(), Error> {
+        self.order(&Request::Poke {
+            cell: cell.to_owned(),
+            register: register.to_owned(),
+            value,
+        })
+    }
+
+    pub fn bus_reset(&mut self) -> Result<(), Error> {
+        self.order(&Request::BusReset)
+    }
+
     pub fn irq(&mut self) -> Result<Irq, Error> {
         self.ask(&Request::Irq)
     }
@@ -249,6 +262,11 @@ impl<S: Read + Write> Client<S> {
     pub fn fault_stuck(&mut self, cell: &str, input: u32, on: bool) -> Result<(), Error> {
         let cell = cell.to_owned();
         self.order(&Request::Stuck { cell, input, on })
+    }
+
+    /// Holds the PL-to-GIC wire high.
+    pub fn fault_irq(&mut self, on: bool) -> Result<(), Error> {
+        self.order(&Request::StuckIrq(on))
     }
 
     pub fn fault_vanish(&mut self) -> Result<(), Error> {

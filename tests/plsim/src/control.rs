@@ -209,6 +209,15 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
         Request::Pulse { cell, input } => fabric.pulse(&cell, input),
         Request::Train { cell, input, count } => fabric.train(&cell, input, count),
         Request::Stuck { cell, input, on } => fabric.set_stuck(&cell, input, on),
+        Request::Poke {
+            cell,
+            register,
+            value,
+        } => fabric.poke(&cell, &register, value),
+        Request::BusReset => {
+            fabric.bus_reset();
+            Ok(())
+        }
         Request::ResetCounts => {
             fabric.reset_counts();
             Ok(())
@@ -223,6 +232,10 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
         }
         Request::AllOnes(on) => {
             fabric.set_all_ones(on);
+            Ok(())
+        }
+        Request::StuckIrq(on) => {
+            fabric.set_stuck_irq(on);
             Ok(())
         }
         Request::Reset => {

@@ -144,6 +144,8 @@ struct Driven {
 
 #[derive(Default)]
 struct Ps {
+    /// A fault holds it high.
+    stuck: bool,
     level: bool,
     raised: u64,
 }
@@ -299,10 +301,11 @@ impl Fabric {
     }
 
     fn drive_ps(&mut self) {
-        let level = self
+        let driven = self
             .cells
             .iter()
             .any(|cell| matches!(cell.output.to, Wired::Ps) && cell.output.level);
+        let level = driven || self.ps.stuck;
         if level == self.ps.level {
             return;
         }

@@ -78,10 +78,17 @@ pub enum Request {
     Peek {
         cell: String,
     },
+    Poke {
+        cell: String,
+        register: String,
+        value: u32,
+    },
+    BusReset,
     Irq,
     Violations,
     Trace(TraceVerb),
     AllOnes(bool),
+    StuckIrq(bool),
     Stuck {
         cell: String,
         input: u32,
@@ -106,7 +113,8 @@ pub enum TraceVerb {
 pub enum ParseError {
     #[error(
         "unknown request `{0}`; known are: cells, design, press, release, set, read, raise, lower, pulse, train, \
-         train-status, input, counts, reset-counts, peek, irq, violations, trace, fault, watch, mark, echo, reset"
+         train-status, input, counts, reset-counts, peek, poke, bus-reset, irq, violations, trace, fault, watch, mark, \
+         echo, reset"
     )]
     Unknown(String),
     #[error("{what}; usage: {usage}")]
@@ -236,10 +244,14 @@ fn usage(verb: &str) -> Option<&'static str> {
         "counts" => "counts CELL",
         "reset-counts" => "reset-counts",
         "peek" => "peek CELL",
+        "poke" => "poke CELL REGISTER VALUE",
+        "bus-reset" => "bus-reset",
         "irq" => "irq",
         "violations" => "violations",
         "trace" => "trace on|off|dump",
-        "fault" => "fault all-ones on|off, fault stuck INTC N on|off, fault vanish",
+        "fault" => {
+            "fault all-ones on|off, fault stuck INTC N on|off, fault irq on|off, fault vanish"
+        }
         "watch" => "watch",
         "mark" => "mark WORD…",
         "echo" => "echo WORD…",
@@ -303,6 +315,12 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
         "peek" => Request::Peek {
             cell: words.word("CELL")?,
         },
+        "poke" => Request::Poke {
+            cell: words.word("CELL")?,
+            register: words.word("REGISTER")?,
+            value: words.small("VALUE")?,
+        },
+        "bus-reset" => Request::BusReset,
         "irq" => Request::Irq,
         "violations" => Request::Violations,
         "trace" => Request::Trace(match words.word("on, off or dump")?.as_str() {
@@ -318,6 +336,7 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
                 input: words.small("N")?,
                 on: words.switch()?,
             },
+            "irq" => Request::StuckIrq(words.switch()?),
             "vanish" => Request::Vanish,
             other => return Err(words.wrong(format!("no fault is called `{other}`"))),
         },
@@ -352,6 +371,12 @@ impl fmt::Display for Request {
             Self::Counts { cell } => write!(f, "counts {cell}"),
             Self::ResetCounts => f.write_str("reset-counts"),
             Self::Peek { cell } => write!(f, "peek {cell}"),
+            Self::Poke {
+                cell,
+                register,
+                value,
+            } => write!(f, "poke {cell} {register} {value:#x}"),
+            Self::BusReset => f.write_str("bus-reset"),
             Self::Irq => f.write_str("irq"),
             Self::Violations => f.write_str("violations"),
             Self::Trace(TraceVerb::On) => f.write_str("trace on"),
@@ -361,6 +386,7 @@ impl fmt::Display for Request {
             Self::Stuck { cell, input, on } => {
                 write!(f, "fault stuck {cell} {input} {}", switch(*on))
             }
+            Self::StuckIrq(on) => write!(f, "fault irq {}", switch(*on)),
             Self::Vanish => f.write_str("fault vanish"),
             Self::Watch => f.write_str("watch"),
             Self::Mark(text) => write!(f, "mark {text}"),

@@ -91,10 +91,17 @@ fn every_request_of_the_typed_client_is_answered() {
     assert!(client.counts("axi_intc_0").unwrap().is_empty());
     assert_eq!(client.peek("axi_intc_0").unwrap()["IVR"], u32::MAX);
     assert_eq!(client.violations().unwrap().len(), 1);
+    client.poke("axi_intc_0", "MER", 3).unwrap();
+    assert_eq!(client.peek("axi_intc_0").unwrap()["MER"], 3);
+    client.bus_reset().unwrap();
+    assert_eq!(client.peek("axi_intc_0").unwrap()["MER"], 0);
+    client.fault_irq(true).unwrap();
+    assert_eq!(client.irq().unwrap().level, 1);
     client.fault_all_ones(true).unwrap();
     client.reset().unwrap();
     assert_eq!(client.input("axi_intc_0", 4).unwrap().level, 0);
-    assert_eq!(client.irq().unwrap().fired, 0);
+    let irq = client.irq().unwrap();
+    assert_eq!((irq.level, irq.fired), (0, 0));
     client.fault_vanish().unwrap();
     assert_eq!(rig.vanished.load(Ordering::Relaxed), 1);
 }

@@ -56,6 +56,12 @@ pub enum BenchError {
         width: u32,
         value: u32,
     },
+    #[error("{cell} has no register {register} to write; it has: {known}")]
+    NoRegister {
+        cell: String,
+        register: String,
+        known: String,
+    },
     #[error("{cell} has no input {input}; the last is {last}")]
     NoInput {
         cell: String,
@@ -242,6 +248,31 @@ impl Fabric {
             .collect())
     }
 
+    /// Writes a register as somebody else on the bus would. Not the CPU's doing, hence not counted.
+    pub fn poke(&mut self, cell: &str, register: &str, value: u32) -> Result<(), BenchError> {
+        let index = self.find(cell)?;
+        let model = self.cells[index].core.model();
+        let writable = model
+            .registers()
+            .iter()
+            .filter(|known| known.access != Access::ReadOnly && model.present(known.offset));
+        let Some(offset) = writable
+            .clone()
+            .find(|known| known.name == register)
+            .map(|known| known.offset)
+        else {
+            let names: Vec<&str> = writable.map(|known| known.name).collect();
+            return Err(BenchError::NoRegister {
+                cell: cell.to_owned(),
+                register: register.to_owned(),
+                known: names.join(", "),
+            });
+        };
+        self.with_model(index, |model, port| model.write(offset, value, port));
+        self.settle();
+        Ok(())
+    }
+
     /// The wire to the PS.
     pub fn irq(&self) -> Irq {
         Irq {
@@ -268,6 +299,12 @@ impl Fabric {
         self.faults.all_ones = on;
     }
 
+    /// Holds the wire to the PS high, whatever is pending.
+    pub fn set_stuck_irq(&mut self, on: bool) {
+        self.ps.stuck = on;
+        self.drive_ps();
+    }
+
     /// Holds an input active, whatever else drives it.
     pub fn set_stuck(&mut self, cell: &str, input: u32, on: bool) -> Result<(), BenchError> {
         let (cell, input) = self.input(cell, input)?;
@@ -281,6 +318,7 @@ impl Fabric {
     pub fn reset_bench(&mut self) {
         self.trains.clear();
         self.faults = Default::default();
+        self.set_stuck_irq(false);
         for cell in 0..self.cells.len() {
             for input in 0..self.cells[cell].inputs.len() {
                 self.cells[cell].inputs[input].stuck = false;

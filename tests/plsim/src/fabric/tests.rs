@@ -346,6 +346,43 @@ fn stuck_input_stays_active_whatever_is_asked() {
 }
 
 #[test]
+fn poke_writes_like_the_cpu_and_counts_nothing() {
+    let mut fabric = fabric();
+    enable(&mut fabric, INTC, 0b1000);
+    fabric.reset_counts();
+    fabric.pulse("intc", 3).unwrap();
+    assert_eq!(fabric.irq().level, 1);
+    fabric.poke("intc", "IER", 0).unwrap();
+    assert_eq!(fabric.irq().level, 0);
+    assert!(fabric.counts("intc").unwrap().is_empty());
+    assert!(fabric.violations().is_empty());
+    for register in ["IVR", "ILR", "ier", ""] {
+        let error = fabric.poke("intc", register, 1).unwrap_err().to_string();
+        assert!(
+            error.contains("it has: ISR, IER, IAR, SIE, CIE, MER"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn stuck_wire_to_the_ps_stays_high_whatever_is_pending() {
+    let mut fabric = fabric();
+    fabric.set_stuck_irq(true);
+    assert_eq!((fabric.irq().level, fabric.irq().raised), (1, 1));
+    enable(&mut fabric, INTC, 0b1000);
+    fabric.pulse("intc", 3).unwrap();
+    write(&mut fabric, INTC + u64::from(intc::IAR), 0b1000);
+    assert_eq!((fabric.irq().level, fabric.irq().raised), (1, 1));
+    fabric.pulse("intc", 3).unwrap();
+    fabric.set_stuck_irq(false);
+    // Now it says what is pending.
+    assert_eq!(fabric.irq().level, 1);
+    write(&mut fabric, INTC + u64::from(intc::IAR), 0b1000);
+    assert_eq!(fabric.irq().level, 0);
+}
+
+#[test]
 fn external_level_and_wire_are_merged() {
     let mut fabric = fabric();
     fabric.drive_input("intc", 0, true).unwrap();

@@ -53,6 +53,7 @@ fn documented_spellings_parse() {
         let line = row
             .replace("BIT [CHANNEL]", "3 2")
             .replace("VALUE [CHANNEL]", "0xf 2")
+            .replace("REGISTER VALUE", "IER 0xf")
             .replace("[CHANNEL]", "2")
             .replace("CELL", "a")
             .replace("INTC N COUNT", "a 5 100")
