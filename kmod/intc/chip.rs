@@ -2,10 +2,14 @@
 
 //! The registers of one AXI INTC, driven: start, mask, unmask, ack, take what is pending, stop.
 //!
-//! Who writes what: IAR, SIE and CIE act on single bits at once, so inputs do not disturb each
-//! other and no lock is needed. Without SIE and CIE, IER is rewritten from `enabled` under a lock.
-//! `enabled` mirrors IER: a bit is set before the hardware's and cleared after it, so an input that
-//! may interrupt is never missing from it.
+//! Who writes what: IAR acts on single bits at once, so acknowledging needs no lock. Enables are
+//! changed under one, hardware and mirror together: `enabled` is what IER has to be. A bit of the
+//! mirror is set before the hardware's and cleared after it, so an input that may interrupt is
+//! never missing from it for the handler, which reads it without the lock.
+//!
+//! Others may write the registers as well: a debugger, another master of the bus, a bitstream
+//! that is loaded again. What they do cannot be seen when it happens, only looked for: when a line
+//! is claimed, and when interrupts come with nothing pending.
 
 use super::regs::{CIE, IAR, IER, ISR, MER, MER_HIE, MER_ME, SIE, SIZE};
 use crate::linux::{
@@ -18,7 +22,7 @@ use crate::linux::{
 };
 use core::{
     ffi::CStr,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 /// What start-up found out about the hardware.
@@ -35,6 +39,9 @@ pub(crate) enum Defect {
 /// are normal: the write that drops the output is posted.
 const MAX_SPURIOUS: u32 = 10_000;
 
+/// After how many of them in a row the registers are looked at. It costs two reads.
+const SUSPICIOUS: u32 = 16;
+
 /// How often an edge-triggered parent is drained before it is let go.
 const MAX_PASSES: u32 = 1_000;
 
@@ -50,8 +57,24 @@ pub(crate) struct Chip {
     /// The parent forgets a level that does not fall: take all before leaving.
     parent_is_edge: bool,
     enabled: AtomicU32,
-    rewrite: RawSpinLock<()>,
+    writes: RawSpinLock<Phase>,
+    /// Whether the log has been told that the bus reads all ones.
+    told_dead: AtomicBool,
     spurious: AtomicU32,
+}
+
+/// Whether the output may be on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Quiesced,
+}
+
+/// What [`Chip::check`] found.
+enum Found {
+    AsLeft,
+    DeadBus,
+    Changed { mer: u32, ier: u32, enabled: u32 },
 }
 
 impl Chip {
@@ -101,7 +124,8 @@ impl Chip {
             has_set_clear: has_set && has_clear,
             parent_is_edge: parent == Trigger::Edge,
             enabled: AtomicU32::new(0),
-            rewrite: RawSpinLock::new((), Class::REGISTER_SHADOW)?,
+            writes: RawSpinLock::new(Phase::Running, Class::REGISTER_SHADOW)?,
+            told_dead: AtomicBool::new(false),
             spurious: AtomicU32::new(0),
         }))
     }
@@ -129,6 +153,53 @@ impl Chip {
         }
         count
     }
+
+    /// Looks whether the registers are as they were left, and sets them so if they are not: else a
+    /// line would be lost for ever, or an input that nobody waits for would storm. Says what it
+    /// found.
+    fn check(&self) {
+        match self.restore() {
+            Found::AsLeft => self.told_dead.store(false, Ordering::Relaxed),
+            Found::DeadBus => {
+                if !self.told_dead.swap(true, Ordering::Relaxed) {
+                    dev_err!(
+                        self.device,
+                        "the bus reads all ones: no line of this controller will fire until its hardware answers again"
+                    );
+                }
+            }
+            Found::Changed { mer, ier, enabled } => dev_err!(
+                self.device,
+                "somebody else has written the registers (MER is {:#x} for {:#x}, IER {:#x} for {:#x}): set again; interrupts may have been lost",
+                mer,
+                MER_ME | MER_HIE,
+                ier,
+                enabled
+            ),
+        }
+    }
+
+    fn restore(&self) -> Found {
+        let phase = self.writes.lock();
+        if *phase == Phase::Quiesced {
+            return Found::AsLeft;
+        }
+        let enabled = self.enabled.load(Ordering::Relaxed);
+        let (mer, ier) = (
+            self.registers.read32::<MER>(),
+            self.registers.read32::<IER>(),
+        );
+        if mer == MER_ME | MER_HIE && ier == enabled {
+            return Found::AsLeft;
+        }
+        // No MER has bits up there.
+        if mer == u32::MAX {
+            return Found::DeadBus;
+        }
+        self.registers.write32::<IER>(enabled);
+        self.registers.write32::<MER>(MER_ME | MER_HIE);
+        Found::Changed { mer, ier, enabled }
+    }
 }
 
 fn bit(hwirq: u32) -> u32 {
@@ -152,14 +223,14 @@ impl Controller for Chip {
 
     fn mask(&self, hwirq: u32) {
         let bit = bit(hwirq);
+        let _writes = self.writes.lock();
+        let enabled = self.enabled.load(Ordering::Relaxed) & !bit;
         if self.has_set_clear {
             self.registers.write32::<CIE>(bit);
-            self.enabled.fetch_and(!bit, Ordering::Release);
         } else {
-            let _rewrite = self.rewrite.lock();
-            let enabled = self.enabled.fetch_and(!bit, Ordering::Release) & !bit;
             self.registers.write32::<IER>(enabled);
         }
+        self.enabled.store(enabled, Ordering::Release);
     }
 
     fn unmask(&self, hwirq: u32) {
@@ -170,12 +241,12 @@ impl Controller for Chip {
         if self.edges & bit == 0 {
             self.registers.write32::<IAR>(bit);
         }
+        let _writes = self.writes.lock();
+        let enabled = self.enabled.load(Ordering::Relaxed) | bit;
+        self.enabled.store(enabled, Ordering::Release);
         if self.has_set_clear {
-            self.enabled.fetch_or(bit, Ordering::Release);
             self.registers.write32::<SIE>(bit);
         } else {
-            let _rewrite = self.rewrite.lock();
-            let enabled = self.enabled.fetch_or(bit, Ordering::Release) | bit;
             self.registers.write32::<IER>(enabled);
         }
     }
@@ -185,6 +256,7 @@ impl Controller for Chip {
     }
 
     fn activate(&self, hwirq: u32) {
+        self.check();
         self.ack(hwirq);
     }
 
@@ -213,8 +285,12 @@ impl Controller for Chip {
             // Shut off already: this one was under way.
             return true;
         }
-        self.spurious.store(spurious + 1, Ordering::Relaxed);
-        if spurious + 1 < MAX_SPURIOUS {
+        let spurious = spurious + 1;
+        self.spurious.store(spurious, Ordering::Relaxed);
+        if spurious < MAX_SPURIOUS {
+            if spurious % SUSPICIOUS == 0 {
+                self.check();
+            }
             return true;
         }
         dev_err!(
@@ -226,6 +302,8 @@ impl Controller for Chip {
     }
 
     fn quiesce(&self) {
+        let mut phase = self.writes.lock();
+        *phase = Phase::Quiesced;
         self.registers.write32::<IER>(0);
         self.registers.write32::<MER>(0);
     }

@@ -30,7 +30,8 @@ pub(crate) trait Controller: Send + Sync + 'static {
     /// Clears the latch of an edge.
     fn ack(&self, hwirq: u32);
 
-    /// Forgets what was latched before somebody claimed the input.
+    /// Somebody claims the input: forgets what was latched before, and mends what may have become
+    /// of the controller meanwhile.
     fn activate(&self, hwirq: u32);
 
     /// The parent's interrupt came: calls `deliver` for each pending input.

@@ -3,7 +3,8 @@
 //!
 //! A test passes if its process exits with 0, the kernel's log has nothing bad in it that the test did not announce,
 //! and the fabric saw no access that it did not announce. Announcements are lines of the test's output:
-//! `@expect-log TEXT` and `@expect-violation`. A test that needs what this kernel lacks says `@skip REASON`.
+//! `@expect-log TEXT` and `@expect-violation`. A test that needs what this kernel lacks says `@skip REASON`, and one that
+//! leaves the board unusable `@reboot`.
 
 use std::fs::File;
 use std::io::Write;
@@ -88,7 +89,7 @@ pub fn run(
             println!("FAIL {name} ({seconds:.2} s)");
             print!("{}", indented(&result));
         }
-        if result.board_is_gone {
+        if result.reboot {
             println!("board: rebooting after {name}");
             // First off, then on: both have the same sockets.
             drop(rig);
@@ -122,7 +123,8 @@ struct Rig {
 struct Verdict {
     failures: Vec<String>,
     output: String,
-    board_is_gone: bool,
+    /// The board is dead, or no longer fit for another test.
+    reboot: bool,
     /// Why the test had nothing to try.
     skipped: Option<String>,
 }
@@ -168,7 +170,7 @@ impl Rig {
                 Ok(Verdict {
                     failures: vec![error.to_string()],
                     output,
-                    board_is_gone: true,
+                    reboot: true,
                     skipped: None,
                 })
             }
@@ -211,12 +213,15 @@ fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String])
     let mut expected_log = Vec::new();
     let mut expects_violation = false;
     let mut skipped = None;
+    let mut reboot = false;
     let mut output = String::new();
     for line in said.lines() {
         if let Some(text) = line.strip_prefix("@expect-log ") {
             expected_log.push(text.to_string());
         } else if line == "@expect-violation" {
             expects_violation = true;
+        } else if line == "@reboot" {
+            reboot = true;
         } else if let Some(reason) = line.strip_prefix("@skip ") {
             skipped = Some(reason.to_string());
         } else {
@@ -243,7 +248,7 @@ fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String])
     Verdict {
         failures,
         output,
-        board_is_gone: false,
+        reboot,
         skipped,
     }
 }
@@ -309,13 +314,14 @@ mod tests {
 
     #[test]
     fn announced_messages_and_violations_pass_and_announcements_are_not_shown() {
-        let said = "one\n@expect-log axirq: odd\n@expect-violation\ntwo\n";
+        let said = "one\n@expect-log axirq: odd\n@expect-violation\n@reboot\ntwo\n";
         let violations = ["8-bit write".to_string()];
         let verdict = verdict(&PASSED, said, &log("4,1,10,-;axirq: odd"), &violations);
         assert_eq!(
             verdict,
             Verdict {
                 output: "one\ntwo\n".into(),
+                reboot: true,
                 ..Verdict::default()
             }
         );

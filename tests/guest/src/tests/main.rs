@@ -8,7 +8,7 @@
 //!
 //! Each test is a process of its own. It prints `@expect-log TEXT` before it provokes a line in the kernel's log, and
 //! `@expect-violation` before it provokes an access that no driver should make: the runner fails a test for any other.
-//! One that needs what this kernel lacks says `@skip REASON`.
+//! One that needs what this kernel lacks says `@skip REASON`, one that leaves the board unusable `@reboot`.
 //! [`rig`] is what they all stand on; modules are named for what they try.
 
 mod rig;

@@ -10,6 +10,7 @@ pub mod line_file;
 pub mod modules;
 pub mod overlay;
 pub mod paths;
+pub mod random;
 pub mod tasks;
 pub mod trace;
 
@@ -61,9 +62,13 @@ impl Rig {
 
     /// One edge to one waiter: all is well.
     pub fn interrupt_once(&mut self) {
-        let file = LineFile::open(EDGE);
+        self.interrupt_once_on(EDGE, EDGE_INPUT);
+    }
+
+    pub fn interrupt_once_on(&mut self, pin: &str, input: u32) {
+        let file = LineFile::open(pin);
         file.arm_by_read();
-        self.fabric.pulse_input(EDGE_INPUT);
+        self.fabric.pulse_input(input);
         file.wait();
         assert_eq!(file.read_count(), Ok(1));
     }
