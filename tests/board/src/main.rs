@@ -86,6 +86,9 @@ enum Verb {
         /// Seconds until a test is killed
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         timeout: u64,
+        /// Replay what a test did by chance: the seed that it named when it failed
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
         /// Write `ran` or `skip` and the name of each test to this file
         #[arg(long, value_name = "FILE")]
         outcomes: Option<PathBuf>,
@@ -183,11 +186,13 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
         Verb::Test {
             filter,
             timeout,
+            seed,
             outcomes,
         } => {
             let options = suite::Options {
                 filter: filter.clone(),
                 timeout: Duration::from_secs(*timeout),
+                seed: *seed,
                 outcomes: outcomes.clone(),
             };
             let tally = suite::run(&boot, workspace, &options)?;

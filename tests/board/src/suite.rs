@@ -22,6 +22,8 @@ use crate::process::Workspace;
 use crate::protocol::Outcome;
 
 const PROGRAM: &str = "/usr/bin/guest-tests";
+/// Where a test finds the seed that it is to use.
+const SEED: &str = "AXIRQ_SEED";
 const LIST: Duration = Duration::from_secs(30);
 /// plsim answers at once, even on a busy machine.
 const FABRIC: Duration = Duration::from_secs(30);
@@ -40,6 +42,8 @@ pub struct Options {
     pub filter: String,
     /// For each test.
     pub timeout: Duration,
+    /// What tests that try things by chance are to try, in place of seeds of their own.
+    pub seed: Option<u64>,
     /// Gets `ran` or `skip` and the name for each test, one a line.
     pub outcomes: Option<PathBuf>,
 }
@@ -72,7 +76,7 @@ pub fn run(
     let mut outcomes = String::new();
     for name in &names {
         let start = Instant::now();
-        let result = rig.try_test(name, options.timeout)?;
+        let result = rig.try_test(name, options)?;
         let seconds = start.elapsed().as_secs_f32();
         if let (Some(reason), []) = (&result.skipped, &result.failures[..]) {
             tally.skipped += 1;
@@ -155,9 +159,9 @@ impl Rig {
     }
 
     /// Whatever becomes of the board during the test is the test's failure.
-    fn try_test(&mut self, name: &str, timeout: Duration) -> Result<Verdict> {
+    fn try_test(&mut self, name: &str, options: &Options) -> Result<Verdict> {
         let mut output = Vec::new();
-        let tried = self.test(name, timeout, &mut output);
+        let tried = self.test(name, options, &mut output);
         match tried {
             Ok(verdict) => Ok(verdict),
             Err(
@@ -178,12 +182,13 @@ impl Rig {
         }
     }
 
-    fn test(&mut self, name: &str, timeout: Duration, output: &mut Vec<u8>) -> Result<Verdict> {
+    fn test(&mut self, name: &str, options: &Options, output: &mut Vec<u8>) -> Result<Verdict> {
         self.fabric.reset()?;
-        let test = self
-            .board
-            .guest()
-            .start(Command::new([PROGRAM, "--exact", name], timeout))?;
+        let mut command = Command::new([PROGRAM, "--exact", name], options.timeout);
+        if let Some(seed) = options.seed {
+            command = command.env(SEED, seed.to_string());
+        }
+        let test = self.board.guest().start(command)?;
         let outcome = test
             .finish(|_, data| output.extend_from_slice(data))?
             .outcome;

@@ -327,6 +327,7 @@ fn write_registers(rig: &mut Rig, random: &mut Random) {
     level.arm().unwrap();
     rig.fabric.raise_input(LEVEL_INPUT);
     level.wait();
+    rig.fabric.lower_input(LEVEL_INPUT);
 }
 
 fn fabric_that_vanishes_hangs_nobody() {
