@@ -124,7 +124,7 @@ fn each_of_many_files_sees_each_event_once() {
 
 fn each_of_many_blocked_reads_returns_once() {
     const READERS: usize = 64;
-    let (mut rig, demo) = Rig::withdemo();
+    let (mut rig, demo) = Rig::with_demo();
     let (sender, returned) = channel();
     for _ in 0..READERS {
         let sender = sender.clone();
