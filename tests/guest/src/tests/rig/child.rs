@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A forked child, for what must not happen to the test itself.
 
+use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -57,6 +58,21 @@ impl Child {
         self.channel
             .read_exact(&mut [0])
             .expect("a child that gets ready");
+    }
+
+    /// Whether it has said so by now.
+    pub fn is_ready(&mut self) -> bool {
+        self.channel.set_nonblocking(true).unwrap();
+        let ready = self.channel.read(&mut [0]);
+        self.channel.set_nonblocking(false).unwrap();
+        match ready {
+            Ok(1) => true,
+            Ok(_) => panic!("the child ended before it was ready"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                false
+            }
+        }
     }
 
     pub fn go_on(&mut self) {

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::ptr::NonNull;
 use std::ptr::addr_of;
@@ -74,6 +75,15 @@ impl LineFile {
     /// Opens a line whose reads block.
     pub fn open_blocking(pin: &str) -> Self {
         Self(File::open(paths::node(pin)).unwrap_or_else(|error| panic!("{pin}: {error}")))
+    }
+
+    /// Another descriptor of the same file.
+    pub fn try_clone(&self) -> Self {
+        Self(self.0.try_clone().unwrap())
+    }
+
+    pub fn into_fd(self) -> OwnedFd {
+        self.0.into()
     }
 
     pub fn arm(&self) -> nix::Result<u64> {
