@@ -14,7 +14,8 @@ export AXIRQ_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/axirq
 define HELP
 make demo        boot the emulated board; buttons light LEDs through tokio futures, and you watch
 make test        every test: host, emulated board; ends with "N passed, N failed"
-make board       a shell on the emulated board, modules and tools at hand
+make board       a shell on the emulated board, modules and tools at hand; Ctrl-] shows its buttons and LEDs
+make view        the same view in a terminal of its own: buttons to press, LEDs, interrupts that count
 make kmod        the kernel modules, for the board's kernel
 make kmod KDIR=/path/to/kernel/build [ARCH=arm64 CROSS_COMPILE=… CC=…]
                  the kernel modules for another kernel, with this host's own tools
@@ -31,10 +32,11 @@ KERNEL=name      with demo, board, kmod: the board's kernel; stock (Debian's new
 KERNELS=names    with test: on these kernels only; all three is the default
 TESTS=text       with test: only the board tests whose name contains the text
 KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
+CONTROL=socket   with view: which board, if several run
 endef
 export HELP
 
-.PHONY: help demo test board kmod userspace overlays install lint bindings doc clean distclean
+.PHONY: help demo test board view kmod userspace overlays install lint bindings doc clean distclean
 help:
 	@echo "$$HELP"
 
@@ -43,7 +45,7 @@ KERNELS ?= stock lts debug
 export KERNELS
 
 build := $(CURDIR)/.build
-inside := demo test board userspace overlays lint bindings doc $(if $(KDIR),,kmod)
+inside := demo test board view userspace overlays lint bindings doc $(if $(KDIR),,kmod)
 
 ifeq ($(AXIRQ_INSIDE),)
 
@@ -112,7 +114,13 @@ demo: kmod tools guest overlays
 	@$(board_command) demo
 
 board: kmod tools guest overlays
-	@$(board_command) shell --say-plsim "tests/setup/enter.sh .build/tests/debug/plsim"
+	@$(board_command) shell --say-plsim "tests/setup/enter.sh .build/tests/debug/plsim" --say-view "make view"
+
+# The view of a board that runs already, with the tools as they are: nothing is built over a running board.
+view:
+	@test -e $(host_programs)/board-view || \
+		{ echo "axirq: start a board first, in another terminal: make board" >&2; exit 1; }
+	@$(host_programs)/board-view $(if $(CONTROL),--control $(CONTROL))
 
 test:
 	@TEST_FILTER="$(TESTS)" BUILD=$(build) tests/setup/test.sh

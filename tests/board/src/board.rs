@@ -16,7 +16,7 @@ use crate::devicetree;
 use crate::error::{Context, Death, Error, Result};
 use crate::guest::Guest;
 use crate::initramfs::Initramfs;
-use crate::process::{Helper, Workspace, last_lines};
+use crate::process::{CONTROL_SOCKET, Helper, Workspace, last_lines};
 use crate::protocol::{Event, Request};
 use crate::qemu;
 
@@ -92,7 +92,7 @@ impl Board {
         verbose: bool,
     ) -> Result<Self> {
         // Sockets of an earlier boot would make plsim refuse.
-        let (fabric, control) = (workspace.path("pl.sock"), workspace.path("control.sock"));
+        let (fabric, control) = (workspace.path("pl.sock"), workspace.path(CONTROL_SOCKET));
         for socket in [&fabric, &control] {
             let _ = fs::remove_file(socket);
         }

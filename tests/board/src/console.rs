@@ -34,7 +34,12 @@ pub enum Mirror {
     Off,
     Stdout,
     Stderr,
+    /// Nowhere yet: it is kept for whoever looks next.
+    Later,
 }
+
+/// Text that is kept for later at most.
+const MOST_KEPT: usize = 64 * 1024;
 
 /// Sends requests and hands out events. Clones share one UART.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ pub struct Console {
 struct Shared {
     stdin: Mutex<ChildStdin>,
     state: Mutex<State>,
+    /// Locked while it writes: once its mirror is changed, nothing more comes out of the old one.
+    output: Mutex<Output>,
 }
 
 struct State {
@@ -52,8 +59,13 @@ struct State {
     routes: HashMap<Id, Sender<Event>>,
     next_id: Id,
     death: Option<Death>,
-    mirror: Mirror,
     words: Words,
+}
+
+struct Output {
+    mirror: Mirror,
+    /// While it is [`Mirror::Later`].
+    kept: Vec<u8>,
 }
 
 impl Console {
@@ -74,13 +86,17 @@ impl Console {
             routes: HashMap::new(),
             next_id: BOARD + 1,
             death: None,
-            mirror,
             words: Words::default(),
+        };
+        let output = Output {
+            mirror,
+            kept: Vec::new(),
         };
         let console = Self {
             shared: Arc::new(Shared {
                 stdin: Mutex::new(stdin),
                 state: Mutex::new(state),
+                output: Mutex::new(output),
             }),
         };
         let (listener, qemu_log) = (console.clone(), qemu_log.to_path_buf());
@@ -123,19 +139,17 @@ impl Console {
     }
 
     fn take_text(&self, text: &[u8], log: &mut File) {
-        let mut state = self.state();
-        state.words.push(text);
-        let mirror = state.mirror;
-        drop(state);
-        // A full disk or a closed terminal must not keep the guest from being heard.
+        self.state().words.push(text);
+        // A full disk must not keep the guest from being heard.
         let _ = log.write_all(text);
-        let _ = match mirror {
-            Mirror::Off => Ok(()),
-            Mirror::Stdout => std::io::stdout()
-                .write_all(text)
-                .and_then(|()| std::io::stdout().flush()),
-            Mirror::Stderr => std::io::stderr().write_all(text),
-        };
+        self.output().put(text);
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.shared
+            .output
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn route(&self, event: Event) {
@@ -174,7 +188,7 @@ impl Console {
     }
 
     pub fn mirror(&self, mirror: Mirror) {
-        self.state().mirror = mirror;
+        self.output().change(mirror);
     }
 
     /// Where events about the board arrive; once.
@@ -222,6 +236,33 @@ impl Console {
         match (sent, self.death()) {
             (Err(_), Some(death)) => Err(Error::Died(death)),
             (sent, _) => sent.context(|| "write to the guest's console".into()),
+        }
+    }
+}
+
+impl Output {
+    fn put(&mut self, text: &[u8]) {
+        // Nor must a closed terminal.
+        let _ = match self.mirror {
+            Mirror::Off => Ok(()),
+            Mirror::Stdout => std::io::stdout()
+                .write_all(text)
+                .and_then(|()| std::io::stdout().flush()),
+            Mirror::Stderr => std::io::stderr().write_all(text),
+            Mirror::Later => {
+                self.kept.extend_from_slice(text);
+                let too_many = self.kept.len().saturating_sub(MOST_KEPT);
+                self.kept.drain(..too_many);
+                Ok(())
+            }
+        };
+    }
+
+    fn change(&mut self, mirror: Mirror) {
+        self.mirror = mirror;
+        if mirror != Mirror::Later {
+            let kept = std::mem::take(&mut self.kept);
+            self.put(&kept);
         }
     }
 }
@@ -310,6 +351,24 @@ mod tests {
             words.push(piece);
         }
         words.last()
+    }
+
+    #[test]
+    fn text_for_later_is_kept_up_to_a_number_of_bytes() {
+        let mut output = Output {
+            mirror: Mirror::Later,
+            kept: Vec::new(),
+        };
+        output.put(b"old ");
+        output.put(b"new");
+        assert_eq!(output.kept, b"old new");
+        output.put(&vec![b'x'; MOST_KEPT - 3]);
+        assert_eq!(
+            (output.kept.len(), &output.kept[..3]),
+            (MOST_KEPT, &b"new"[..])
+        );
+        output.change(Mirror::Off);
+        assert!(output.kept.is_empty());
     }
 
     #[test]

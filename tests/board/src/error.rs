@@ -68,6 +68,17 @@ pub enum Error {
 
     #[error("no guest test has `{0}` in its name")]
     NoSuchTest(String),
+
+    #[error(
+        "the view needs a terminal: {0}; for lines of text use `plsim ctl --control SOCKET watch`"
+    )]
+    NoTerminal(&'static str),
+
+    #[error("no board runs (none in {}): start one in another terminal, with `make board` or `make demo`", .0.display())]
+    NoBoard(PathBuf),
+
+    #[error("several boards run: name one with --control (`make view CONTROL=…`)\n  {}", list(.0))]
+    ManyBoards(Vec<PathBuf>),
 }
 
 /// Why the board is gone.
@@ -107,6 +118,14 @@ fn notice(alarm: &Option<String>) -> String {
         .as_ref()
         .map(|alarm| format!(" (the kernel had said: {alarm})"))
         .unwrap_or_default()
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.join("\n  ")
 }
 
 /// How a command ended, in words.

@@ -10,6 +10,7 @@
 //! - [`board`]: the parts of a board, booted; on [`process`], [`qemu`], [`devicetree`], [`initramfs`].
 //! - [`console`]: the runner's end of that UART; [`guest`]: what can be asked of the guest over it.
 //! - [`kernel_log`]: what must not be in a kernel's log.
+//! - [`view`]: the simulated board on a terminal, beside or in front of the shell; [`terminal`] is what it draws on.
 //! - [`shell`], [`demo`], [`suite`]: what the command line offers on top; [`bring_up`] prepares the demo fabric.
 
 #[cfg(feature = "host")]
@@ -43,3 +44,5 @@ pub mod signals;
 pub mod suite;
 #[cfg(feature = "host")]
 pub mod terminal;
+#[cfg(feature = "host")]
+pub mod view;

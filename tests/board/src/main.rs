@@ -75,6 +75,9 @@ enum Verb {
         /// How plsim is started in a second terminal, if not by its path
         #[arg(long, value_name = "COMMAND")]
         say_plsim: Option<String>,
+        /// How the view of the board is started in a second terminal
+        #[arg(long, value_name = "COMMAND", default_value = "board-view")]
+        say_view: String,
     },
     /// Four buttons light four LEDs, interrupt by interrupt
     Demo,
@@ -164,14 +167,17 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
     let images = Images::build(&parts, workspace)?;
     let boot = || Board::boot(&parts, &images, workspace, cli.verbose);
     match &cli.verb {
-        Verb::Shell { say_plsim } => {
+        Verb::Shell {
+            say_plsim,
+            say_view,
+        } => {
             let board = boot()?;
             bring_up(&board.guest(), |_| ())?;
             let plsim = match say_plsim {
                 Some(command) => command.clone(),
                 None => parts.plsim.display().to_string(),
             };
-            print!("{}", shell::banner(&board, &plsim));
+            print!("{}", shell::banner(&board, &plsim, say_view));
             if shell::interact(&board)? == shell::Left::ByExit {
                 board.power_off()?;
             }

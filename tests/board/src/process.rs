@@ -12,6 +12,11 @@ use nix::sys::signal::Signal;
 
 use crate::error::{Context, Error, Result};
 
+/// How the folder of a run begins, in the folder for temporary files.
+pub const FOLDER_PREFIX: &str = "board-";
+/// What plsim's control socket is called in there.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
 /// How much of a log is quoted.
 const LAST_LINES: usize = 12;
 
@@ -94,7 +99,7 @@ impl Workspace {
     /// Logs go to `logs`, or else to a folder inside.
     pub fn create(logs: Option<&Path>) -> Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("board-")
+            .prefix(FOLDER_PREFIX)
             .tempdir()
             .context(|| format!("make a folder in {}", std::env::temp_dir().display()))?;
         let logs = logs.map_or_else(|| folder.path().join("logs"), Path::to_path_buf);
