@@ -14,12 +14,14 @@ pub(crate) mod compat;
 pub(crate) mod device;
 pub(crate) mod global;
 pub(crate) mod io;
+pub(crate) mod iov;
 pub(crate) mod irq;
 pub(crate) mod irqdomain;
 pub(crate) mod lock;
 pub(crate) mod mm;
 pub(crate) mod of;
 pub(crate) mod platform;
+pub(crate) mod seq_file;
 pub(crate) mod time;
 pub(crate) mod wait;
 

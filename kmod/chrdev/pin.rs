@@ -11,10 +11,11 @@ use crate::{
         Line,
     },
     linux::{
-        chrdev::{Events, File, Registration, UserSlice},
+        chrdev::{Events, File, Registration, UserPtr},
         class::{Attribute, Set, Show},
         code,
         device::Device,
+        iov::IovIterDest,
         irq,
         mm::Area,
         wait::Queue,
@@ -53,7 +54,7 @@ impl Pin {
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| code::EINVAL)?;
         let pin = Arc::new(self, GFP_KERNEL)?;
         Ok(Published {
-            _node: shared.pins.add(parent, name, Set::Pin, pin.clone(), pin)?,
+            _node: shared.pins.add(parent, name, pin.clone(), pin)?,
             _line: line,
         })
     }
@@ -76,9 +77,14 @@ impl Drop for Ended {
 }
 
 impl Show for Pin {
+    fn set(&self) -> Set {
+        Set::Pin
+    }
+
     fn show(&self, attribute: Attribute, out: &mut dyn fmt::Write) -> fmt::Result {
         match attribute {
             Attribute::Name => write!(out, "{}/{}", self.cell, self.pin),
+            Attribute::Kind => out.write_str("pin"),
             Attribute::Cell => write!(out, "{}", self.cell),
             Attribute::Pin => write!(out, "{}", self.pin),
             Attribute::Controller => write!(out, "{}", self.controller),
@@ -97,13 +103,16 @@ impl Show for Pin {
                 Some(Condition::Unused) if irq::is_held(self.line.irq()) => "busy",
                 Some(Condition::Unused) => "unused",
             }),
-            Attribute::Address | Attribute::Size => Err(fmt::Error),
+            Attribute::Window | Attribute::Address | Attribute::Size => Err(fmt::Error),
         }
     }
 }
 
 /// An open pin: a subscription.
-pub(crate) struct PinFile(Subscription);
+pub(crate) struct PinFile {
+    pin: Arc<Pin>,
+    subscription: Subscription,
+}
 
 /// `struct axirq_event`.
 fn event(taken: &Taken) -> [u8; 24] {
@@ -122,30 +131,35 @@ impl File for PinFile {
         let mut name = entry_name(&pin.cell, &pin.pin);
         let length = pin.cell.as_bytes().len() + 1 + pin.pin.as_bytes().len();
         name[pin.cell.as_bytes().len()] = b':';
-        Ok(Self(Subscription::new(&pin.line, &name[..length])?))
+        Ok(Self {
+            pin: pin.clone(),
+            subscription: Subscription::new(&pin.line, &name[..length])?,
+        })
     }
 
-    fn read(&self, to: UserSlice, nonblocking: bool) -> Result<usize> {
-        if to.length() < size_of::<u64>() {
+    fn read(&self, mut to: IovIterDest<'_>, nonblocking: bool) -> Result<usize> {
+        if to.len() < size_of::<u64>() {
             return Err(code::EINVAL);
         }
         let taken = if nonblocking {
-            self.0.take_or_arm()?.ok_or(code::EAGAIN)?
+            self.subscription.take_or_arm()?.ok_or(code::EAGAIN)?
         } else {
-            self.0.take_or_sleep()?
+            self.subscription.take_or_sleep()?
         };
         let record = event(&taken);
-        let length = if to.length() < record.len() {
+        let length = if to.len() < record.len() {
             size_of::<u64>()
         } else {
             record.len()
         };
-        to.write(&record[..length])?;
+        // What nobody was told of has not been read.
+        to.write(&record[..length])
+            .inspect_err(|_| self.subscription.give_back(&taken))?;
         Ok(length)
     }
 
     fn queue(&self) -> Option<&Queue> {
-        Some(self.0.queue())
+        Some(self.subscription.queue())
     }
 
     /// Registered first, looked second:
@@ -159,31 +173,52 @@ impl File for PinFile {
     ///
     /// The other way round, an interrupt between looking and registering would wake nobody.
     fn poll(&self) -> Events {
-        match self.0.is_readable() {
+        match self.subscription.is_readable() {
             Ok(true) => Events::READABLE,
             Ok(false) => Events::NONE,
             Err(_) => Events::GONE,
         }
     }
 
-    fn ioctl(&self, command: u32, argument: UserSlice) -> Result {
+    fn ioctl(&self, command: u32, argument: UserPtr) -> Result {
         match decode(command).ok_or(code::ENOTTY)? {
             Command::Arm => {
-                let sequence = self.0.arm()?;
-                argument
-                    .with_length(size_of::<u64>())
-                    .write(&sequence.to_ne_bytes())
+                let sequence = self.subscription.arm()?;
+                argument.write(&sequence.to_ne_bytes())
             }
-            Command::Disarm => self.0.disarm(),
+            Command::Disarm => self.subscription.disarm(),
             Command::SetMode => {
-                let mode = u32::from_ne_bytes(argument.with_length(size_of::<u32>()).read()?);
-                self.0
+                let mode = u32::from_ne_bytes(argument.read()?);
+                self.subscription
                     .set_continuous(decode_mode(mode).ok_or(code::EINVAL)?)
             }
         }
     }
 
     fn mmap(&self, area: Area<'_>) -> Result {
-        area.map_page(self.0.line().page())
+        area.map_page(self.pin.line.page())
+    }
+
+    fn show_fdinfo(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let view = self.subscription.view();
+        let state = if self.pin.line.condition().is_none() {
+            "gone"
+        } else if view.armed {
+            "armed"
+        } else {
+            "idle"
+        };
+        let mode = if view.continuous {
+            "continuous"
+        } else {
+            "oneshot"
+        };
+        writeln!(out, "axirq-pin:\t{}/{}", self.pin.cell, self.pin.pin)?;
+        writeln!(out, "axirq-irq:\t{}", self.pin.line.irq())?;
+        writeln!(out, "axirq-state:\t{state}")?;
+        writeln!(out, "axirq-mode:\t{mode}")?;
+        writeln!(out, "axirq-count:\t{}", view.unread)?;
+        writeln!(out, "axirq-sequence:\t{}", view.sequence)?;
+        writeln!(out, "axirq-readers:\t{}", view.readers)
     }
 }

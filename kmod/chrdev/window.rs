@@ -39,9 +39,7 @@ impl Window {
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| code::EINVAL)?;
         let node = Arc::new(self, GFP_KERNEL)?;
         Ok(Published {
-            _node: shared
-                .windows
-                .add(parent, name, Set::Window, node.clone(), node)?,
+            _node: shared.windows.add(parent, name, node.clone(), node)?,
             _window: window,
         })
     }
@@ -63,10 +61,16 @@ impl Drop for Revoked {
 }
 
 impl Show for Window {
+    fn set(&self) -> Set {
+        Set::Window
+    }
+
     fn show(&self, attribute: Attribute, out: &mut dyn fmt::Write) -> fmt::Result {
         match attribute {
             Attribute::Name => write!(out, "{}/{}", self.cell, self.name),
+            Attribute::Kind => out.write_str("window"),
             Attribute::Cell => write!(out, "{}", self.cell),
+            Attribute::Window => write!(out, "{}", self.name),
             Attribute::Address => write!(out, "{:#x}", self.window.range().start),
             Attribute::Size => write!(out, "{:#x}", self.window.range().size),
             _ => Err(fmt::Error),
@@ -74,14 +78,28 @@ impl Show for Window {
     }
 }
 
-/// An open window: nothing but what it maps.
-pub(crate) struct WindowFile;
+/// An open window.
+pub(crate) struct WindowFile(Arc<Window>);
 
 impl File for WindowFile {
     type Node = Window;
 
-    fn open(_window: &Arc<Window>) -> Result<Self> {
-        Ok(Self)
+    fn open(window: &Arc<Window>) -> Result<Self> {
+        Ok(Self(window.clone()))
+    }
+
+    fn show_fdinfo(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let Self(window) = self;
+        let range = window.window.range();
+        let state = if window.window.is_revoked() {
+            "gone"
+        } else {
+            "present"
+        };
+        writeln!(out, "axirq-window:\t{}/{}", window.cell, window.name)?;
+        writeln!(out, "axirq-state:\t{state}")?;
+        writeln!(out, "axirq-address:\t{:#x}", range.start)?;
+        writeln!(out, "axirq-size:\t{:#x}", range.size)
     }
 
     fn window(node: &Window) -> Option<&Arc<Revocable>> {

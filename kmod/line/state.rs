@@ -45,6 +45,18 @@ pub(crate) struct Taken {
     pub(crate) timestamp: u64,
 }
 
+/// What a file looks like from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    /// What a read would tell.
+    pub(crate) unread: u64,
+    pub(crate) sequence: u64,
+    pub(crate) armed: bool,
+    pub(crate) continuous: bool,
+    /// How many reads are blocked.
+    pub(crate) readers: u32,
+}
+
 /// What a line looks like from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
@@ -195,6 +207,21 @@ impl State {
             sequence: self.sequence,
             timestamp: self.timestamp,
         })
+    }
+
+    /// Undoes a [`Self::take`] whose news reached nobody; others on the file may have taken since.
+    pub(crate) fn give_back(&mut self, mark: &mut Mark, taken: &Taken) {
+        mark.seen -= taken.count;
+    }
+
+    pub(crate) fn view(&self, mark: &Mark) -> View {
+        View {
+            unread: self.sequence - mark.seen,
+            sequence: self.sequence,
+            armed: mark.continuous || mark.counted_at == Some(self.sequence),
+            continuous: mark.continuous,
+            readers: mark.sleepers,
+        }
     }
 
     fn leave_continuous(&mut self, mark: &mut Mark) {

@@ -3,7 +3,7 @@
 //! One open file's view of a line.
 
 use super::{
-    state::{Mark, State, Taken},
+    state::{Mark, State, Taken, View},
     Line,
 };
 use crate::linux::{
@@ -72,6 +72,18 @@ impl Subscription {
         result
     }
 
+    /// Makes unread again what a read took and could not deliver.
+    pub(crate) fn give_back(&self, taken: &Taken) {
+        self.line.with_even_gone(|state| {
+            (
+                state.give_back(&mut self.mark.lock(), taken),
+                super::Gate::Keep,
+            )
+        });
+        // Another thread may have gone to sleep on the same file, for want of news.
+        self.line.queue.wake_readable();
+    }
+
     fn sleep(&self) -> Result<Taken> {
         loop {
             self.line
@@ -124,8 +136,9 @@ impl Subscription {
         })?
     }
 
-    pub(crate) fn line(&self) -> &Line {
-        &self.line
+    pub(crate) fn view(&self) -> View {
+        self.line
+            .with_even_gone(|state| (state.view(&self.mark.lock()), super::Gate::Keep))
     }
 }
 

@@ -5,18 +5,21 @@
 
 use super::{
     bindings,
-    class::{Class, Entry, Set, Show},
+    class::{Class, Entry, Show},
     code,
     compat::{c_str, swap_remove, to_errno, to_result},
     device::Device,
+    iov::IovIterDest,
     lock::{self, Mutex},
     mm::{Area, Attachment, Revocable},
+    seq_file::SeqFile,
     wait::Queue,
     Arc, KBox, KVec, Result, GFP_KERNEL,
 };
 use core::{
     cell::UnsafeCell,
-    ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void, CStr},
+    ffi::{c_int, c_long, c_uint, c_ulong, c_void, CStr},
+    fmt,
     marker::PhantomData,
     mem::MaybeUninit,
 };
@@ -28,8 +31,8 @@ pub(crate) trait File: Sized + Send + Sync + 'static {
 
     fn open(node: &Arc<Self::Node>) -> Result<Self>;
 
-    /// Copies at most `length` bytes to the user and returns how many.
-    fn read(&self, _to: UserSlice, _nonblocking: bool) -> Result<usize> {
+    /// Writes to the user and returns how many bytes.
+    fn read(&self, _to: IovIterDest<'_>, _nonblocking: bool) -> Result<usize> {
         Err(code::EINVAL)
     }
 
@@ -44,7 +47,7 @@ pub(crate) trait File: Sized + Send + Sync + 'static {
     }
 
     /// `ENOTTY` for what is not a command.
-    fn ioctl(&self, _command: u32, _argument: UserSlice) -> Result {
+    fn ioctl(&self, _command: u32, _argument: UserPtr) -> Result {
         Err(code::ENOTTY)
     }
 
@@ -53,44 +56,25 @@ pub(crate) trait File: Sized + Send + Sync + 'static {
         Err(code::ENODEV)
     }
 
+    /// What `/proc/<pid>/fdinfo` tells of the file.
+    fn show_fdinfo(&self, out: &mut dyn fmt::Write) -> fmt::Result;
+
     /// The register window that files of this node map, instead of [`File::mmap`].
     fn window(_node: &Self::Node) -> Option<&Arc<Revocable>> {
         None
     }
 }
 
-/// User memory of a caller.
-pub(crate) struct UserSlice {
-    at: *mut c_void,
-    length: usize,
-}
+/// A caller's pointer: the argument of a command.
+pub(crate) struct UserPtr(*mut c_void);
 
-impl UserSlice {
-    pub(crate) fn length(&self) -> usize {
-        self.length
-    }
-
-    /// The same address with another length, for ioctl arguments that are pointers.
-    pub(crate) fn with_length(self, length: usize) -> Self {
-        Self {
-            at: self.at,
-            length,
-        }
-    }
-
-    /// Writes all of `bytes`; `EFAULT` if the memory is not writable or too short.
+impl UserPtr {
+    /// `EFAULT` if the memory is not writable.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result {
-        if bytes.len() > self.length {
-            return Err(code::EFAULT);
-        }
         // SAFETY: The kernel checks the user's side; ours has that many bytes.
         let copied =
-            unsafe { bindings::axirq_copy_to_user(self.at, bytes.as_ptr().cast(), bytes.len()) };
-        if copied {
-            Ok(())
-        } else {
-            Err(code::EFAULT)
-        }
+            unsafe { bindings::axirq_copy_to_user(self.0, bytes.as_ptr().cast(), bytes.len()) };
+        copied.then_some(()).ok_or(code::EFAULT)
     }
 
     /// Reads as many bytes as an array has.
@@ -98,12 +82,8 @@ impl UserSlice {
         let mut bytes = [0; N];
         // SAFETY: The kernel checks the user's side; ours has that many bytes.
         let copied =
-            unsafe { bindings::axirq_copy_from_user(bytes.as_mut_ptr().cast(), self.at, N) };
-        if copied && N <= self.length {
-            Ok(bytes)
-        } else {
-            Err(code::EFAULT)
-        }
+            unsafe { bindings::axirq_copy_from_user(bytes.as_mut_ptr().cast(), self.0, N) };
+        copied.then_some(bytes).ok_or(code::EFAULT)
     }
 }
 
@@ -184,7 +164,6 @@ impl<F: File> Region<F> {
         self: &Arc<Self>,
         parent: &Device,
         name: &CStr,
-        set: Set,
         node: Arc<F::Node>,
         shown: Arc<dyn Show>,
     ) -> Result<Registration<F>> {
@@ -203,7 +182,7 @@ impl<F: File> Region<F> {
         };
         // SAFETY: No preconditions.
         let device_number = unsafe { bindings::axirq_mkdev(self.major, number) };
-        registration.entry = Some(self.class.add(parent, device_number, name, set, shown)?);
+        registration.entry = Some(self.class.add(parent, device_number, name, shown)?);
         Ok(registration)
     }
 }
@@ -261,12 +240,15 @@ impl<F: File> Tables<F> {
         let mut ops: bindings::file_operations = unsafe { MaybeUninit::zeroed().assume_init() };
         ops.open = Some(open::<F>);
         ops.release = Some(release::<F>);
-        ops.read = Some(read::<F>);
+        // Not `read`: what asks asynchronously (io_uring) is then never told to block, and one
+        // vectored read is one read.
+        ops.read_iter = Some(read_iter::<F>);
         ops.poll = Some(poll::<F>);
         ops.unlocked_ioctl = Some(ioctl::<F>);
         // Every argument is a pointer or nothing, and of one layout on 32 and 64 bits.
         ops.compat_ioctl = Some(bindings::axirq_compat_ioctl);
         ops.mmap = Some(mmap::<F>);
+        ops.show_fdinfo = Some(show_fdinfo::<F>);
         ops
     };
 
@@ -312,7 +294,10 @@ unsafe extern "C" fn open<F: File>(
             GFP_KERNEL,
         )?;
         // SAFETY: The file is ours to set up.
-        unsafe { (*file).private_data = KBox::into_raw(private).cast() };
+        unsafe {
+            (*file).private_data = KBox::into_raw(private).cast();
+            bindings::axirq_file_is_stream(inode, file);
+        }
         Ok(())
     })())
 }
@@ -333,19 +318,20 @@ unsafe extern "C" fn release<F: File>(
 /// # Safety
 ///
 /// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn read<F: File>(
-    file: *mut bindings::file,
-    to: *mut c_char,
-    length: usize,
-    _position: *mut bindings::loff_t,
+unsafe extern "C" fn read_iter<F: File>(
+    request: *mut bindings::kiocb,
+    to: *mut bindings::iov_iter,
 ) -> isize {
-    // SAFETY: An open file of this region.
-    let (private, flags) = unsafe { (private::<F>(file), (*file).f_flags) };
-    let to = UserSlice {
-        at: to.cast(),
-        length,
+    // SAFETY: A request on an open file of this region, and its iterator, both the caller's for
+    // the time of this call.
+    let (private, nonblocking, to) = unsafe {
+        (
+            private::<F>((*request).ki_filp),
+            bindings::axirq_kiocb_is_nonblocking(request),
+            IovIterDest::new(&mut *to),
+        )
     };
-    match private.file.read(to, flags & bindings::O_NONBLOCK != 0) {
+    match private.file.read(to, nonblocking) {
         Ok(count) => count as isize,
         Err(error) => error.to_errno() as isize,
     }
@@ -378,10 +364,7 @@ unsafe extern "C" fn ioctl<F: File>(
 ) -> c_long {
     // SAFETY: An open file of this region.
     let private = unsafe { private::<F>(file) };
-    let argument = UserSlice {
-        at: argument as *mut c_void,
-        length: 0,
-    };
+    let argument = UserPtr(argument as *mut c_void);
     c_long::from(to_errno(private.file.ioctl(command, argument)))
 }
 
@@ -401,6 +384,19 @@ unsafe extern "C" fn mmap<F: File>(
             .map(|()| area.0.vm_ops = Tables::<F>::FAULTS),
         None => private.file.mmap(area),
     })
+}
+
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn show_fdinfo<F: File>(
+    text: *mut bindings::seq_file,
+    file: *mut bindings::file,
+) {
+    // SAFETY: An open file of this region, held by the caller, and a text that is his alone.
+    let (private, text) = unsafe { (private::<F>(file), &mut *text) };
+    // It has room for everything.
+    let _ = private.file.show_fdinfo(&mut SeqFile::new(text));
 }
 
 /// # Safety

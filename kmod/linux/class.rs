@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/class/axirq`: devices with their attributes; udev and devtmpfs make the nodes from them.
+//! `/sys/class/axirq`: devices with their attributes, and what udev is told of them; devtmpfs makes
+//! the nodes.
 
 use super::{
     bindings, code,
-    compat::{c_str, from_err_ptr},
+    compat::{c_str, from_err_ptr, to_errno, to_result},
     device::Device,
     Arc, KBox, Result, GFP_KERNEL,
 };
 use core::{
-    ffi::{c_char, c_void, CStr},
+    ffi::{c_char, c_int, c_void, CStr},
     ptr,
 };
 
@@ -17,8 +18,10 @@ use core::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attribute {
     Name,
+    Kind,
     Cell,
     Pin,
+    Window,
     Controller,
     Hwirq,
     Irq,
@@ -33,8 +36,10 @@ impl Attribute {
     fn from_raw(raw: bindings::axirq_attribute) -> Option<Self> {
         Some(match raw {
             bindings::axirq_attribute_AXIRQ_ATTR_NAME => Self::Name,
+            bindings::axirq_attribute_AXIRQ_ATTR_KIND => Self::Kind,
             bindings::axirq_attribute_AXIRQ_ATTR_CELL => Self::Cell,
             bindings::axirq_attribute_AXIRQ_ATTR_PIN => Self::Pin,
+            bindings::axirq_attribute_AXIRQ_ATTR_WINDOW => Self::Window,
             bindings::axirq_attribute_AXIRQ_ATTR_CONTROLLER => Self::Controller,
             bindings::axirq_attribute_AXIRQ_ATTR_HWIRQ => Self::Hwirq,
             bindings::axirq_attribute_AXIRQ_ATTR_IRQ => Self::Irq,
@@ -55,8 +60,30 @@ pub(crate) enum Set {
     Window,
 }
 
+impl Set {
+    /// What is told to udev in `AXIRQ_` variables, for rules to match: what never changes.
+    fn variables(self) -> &'static [(&'static str, Attribute)] {
+        match self {
+            Self::Pin => &[
+                ("KIND", Attribute::Kind),
+                ("CELL", Attribute::Cell),
+                ("PIN", Attribute::Pin),
+                ("CONTROLLER", Attribute::Controller),
+                ("TRIGGER", Attribute::Trigger),
+            ],
+            Self::Window => &[
+                ("KIND", Attribute::Kind),
+                ("CELL", Attribute::Cell),
+                ("WINDOW", Attribute::Window),
+            ],
+        }
+    }
+}
+
 /// Something with attributes.
 pub(crate) trait Show: Send + Sync + 'static {
+    fn set(&self) -> Set;
+
     /// Writes an attribute's value, without the newline.
     fn show(&self, attribute: Attribute, out: &mut dyn core::fmt::Write) -> core::fmt::Result;
 }
@@ -87,11 +114,10 @@ impl Class {
         parent: &Device,
         number: bindings::dev_t,
         name: &CStr,
-        set: Set,
         shown: Arc<dyn Show>,
     ) -> Result<Entry> {
         let shown = KBox::new(shown, GFP_KERNEL)?;
-        let create = match set {
+        let create = match shown.set() {
             Set::Pin => bindings::axirq_pin_device_create,
             Set::Window => bindings::axirq_window_device_create,
         };
@@ -128,7 +154,7 @@ impl Drop for Entry {
     }
 }
 
-/// Appends to a page of sysfs.
+/// Appends text to a buffer, such as a page of sysfs.
 struct Page<'a>(&'a mut [u8], usize);
 
 impl core::fmt::Write for Page<'_> {
@@ -167,4 +193,34 @@ unsafe extern "C" fn axirq_show_attribute(
         Ok(()) => page.1 as isize,
         Err(_) => code::EINVAL.to_errno() as isize,
     }
+}
+
+/// Called when a device is added or removed, and whenever somebody reads or writes its `uevent`.
+///
+/// # Safety
+///
+/// `data` is the driver data of an [`Entry`]; `env` is the event's.
+#[no_mangle]
+unsafe extern "C" fn axirq_show_uevent(
+    data: *mut c_void,
+    env: *mut bindings::kobj_uevent_env,
+) -> c_int {
+    // SAFETY: `Class::add` passed an `Arc<dyn Show>`; the entry's removal tells the last event.
+    let shown = unsafe { &*data.cast::<Arc<dyn Show>>() };
+    to_errno(shown.set().variables().iter().try_for_each(|(key, what)| {
+        let mut buffer = [0; 128];
+        let mut value = Page(&mut buffer, 0);
+        shown.show(*what, &mut value).map_err(|_| code::EINVAL)?;
+        let length = value.1;
+        // SAFETY: The event is ours during the call; key and value have as many bytes.
+        to_result(unsafe {
+            bindings::axirq_add_uevent_var(
+                env,
+                key.as_ptr().cast(),
+                key.len(),
+                buffer.as_ptr().cast(),
+                length,
+            )
+        })
+    }))
 }

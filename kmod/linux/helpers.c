@@ -22,6 +22,7 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -29,6 +30,7 @@
 #include "helpers.h"
 
 MODULE_AUTHOR("The axirq developers");
+MODULE_VERSION(__stringify(AXIRQ_VERSION));
 
 /* Locks and waiting */
 
@@ -313,11 +315,17 @@ MODULE_DEVICE_TABLE(of, intc_ids);
 
 #define OF_ID_MAX 16
 
+#define IP_CORE { .compatible = "axirq,ip-core" }
+
 /* The driver's own compatible, then what of_id= names; the last stays empty. */
-static struct of_device_id device_ids[1 + OF_ID_MAX + 1] = {
-	{ .compatible = "axirq,ip-core" },
-};
-MODULE_DEVICE_TABLE(of, device_ids);
+static struct of_device_id device_ids[1 + OF_ID_MAX + 1] = { IP_CORE };
+
+/*
+ * What the module is loaded for. Not the table above: each of its empty entries would be an
+ * alias that every device matches.
+ */
+static const struct of_device_id alias_ids[] = { IP_CORE, { } };
+MODULE_DEVICE_TABLE(of, alias_ids);
 
 /* Runs before the module's init: no driver looks at the table yet. */
 static int of_id_set(const char *value, const struct kernel_param *param)
@@ -359,6 +367,7 @@ static int of_id_get(char *buffer, const struct kernel_param *param)
 
 static const struct kernel_param_ops of_id_ops = { .set = of_id_set, .get = of_id_get };
 module_param_cb(of_id, &of_id_ops, NULL, 0444);
+__MODULE_PARM_TYPE(of_id, "string");
 MODULE_PARM_DESC(of_id, "compatibles of IP cores to bind besides axirq,ip-core, separated by ':'");
 
 const struct of_device_id *axirq_intc_ids(void)
@@ -533,6 +542,28 @@ long axirq_compat_ioctl(struct file *file, unsigned int command, unsigned long a
 #endif
 }
 
+/* It has no position, and a read of it can be told not to block, whatever its O_NONBLOCK. */
+void axirq_file_is_stream(struct inode *inode, struct file *file)
+{
+	stream_open(inode, file);
+	file->f_mode |= FMODE_NOWAIT;
+}
+
+bool axirq_kiocb_is_nonblocking(const struct kiocb *request)
+{
+	return (request->ki_flags & IOCB_NOWAIT) || (request->ki_filp->f_flags & O_NONBLOCK);
+}
+
+size_t axirq_iov_iter_count(const struct iov_iter *iter)
+{
+	return iov_iter_count(iter);
+}
+
+size_t axirq_copy_to_iter(const void *from, size_t n, struct iov_iter *to)
+{
+	return copy_to_iter(from, n, to);
+}
+
 /* /dev/axirq/<cell>/<pin>: sysfs has '!' where the path has '/'. */
 static char *devnode(const struct device *dev, umode_t *mode)
 {
@@ -541,12 +572,25 @@ static char *devnode(const struct device *dev, umode_t *mode)
 	return path ? strreplace(path, '!', '/') : NULL;
 }
 
+static int dev_uevent(const struct device *dev, struct kobj_uevent_env *env)
+{
+	return axirq_show_uevent(dev_get_drvdata(dev), env);
+}
+
+int axirq_add_uevent_var(struct kobj_uevent_env *env, const char *key, size_t key_length,
+			 const char *value, size_t value_length)
+{
+	return add_uevent_var(env, "AXIRQ_%.*s=%.*s", (int)key_length, key, (int)value_length, value);
+}
+
 struct class *axirq_class_create(void)
 {
 	struct class *class = class_create("axirq");
 
-	if (!IS_ERR(class))
+	if (!IS_ERR(class)) {
 		class->devnode = devnode;
+		class->dev_uevent = dev_uevent;
+	}
 	return class;
 }
 
@@ -563,6 +607,7 @@ static struct device_attribute dev_attr_##_name
 	AXIRQ_ATTR(window_##_name, _which) = __ATTR(_name, 0444, window_##_name##_show, NULL)
 
 PIN_ATTR(name, AXIRQ_ATTR_NAME);
+PIN_ATTR(kind, AXIRQ_ATTR_KIND);
 PIN_ATTR(cell, AXIRQ_ATTR_CELL);
 PIN_ATTR(pin, AXIRQ_ATTR_PIN);
 PIN_ATTR(controller, AXIRQ_ATTR_CONTROLLER);
@@ -574,6 +619,7 @@ PIN_ATTR(state, AXIRQ_ATTR_STATE);
 
 static struct attribute *pin_attrs[] = {
 	&dev_attr_pin_name.attr,
+	&dev_attr_pin_kind.attr,
 	&dev_attr_pin_cell.attr,
 	&dev_attr_pin_pin.attr,
 	&dev_attr_pin_controller.attr,
@@ -587,13 +633,17 @@ static struct attribute *pin_attrs[] = {
 ATTRIBUTE_GROUPS(pin);
 
 WINDOW_ATTR(name, AXIRQ_ATTR_NAME);
+WINDOW_ATTR(kind, AXIRQ_ATTR_KIND);
 WINDOW_ATTR(cell, AXIRQ_ATTR_CELL);
+WINDOW_ATTR(window, AXIRQ_ATTR_WINDOW);
 WINDOW_ATTR(address, AXIRQ_ATTR_ADDRESS);
 WINDOW_ATTR(size, AXIRQ_ATTR_SIZE);
 
 static struct attribute *window_attrs[] = {
 	&dev_attr_window_name.attr,
+	&dev_attr_window_kind.attr,
 	&dev_attr_window_cell.attr,
+	&dev_attr_window_window.attr,
 	&dev_attr_window_address.attr,
 	&dev_attr_window_size.attr,
 	NULL

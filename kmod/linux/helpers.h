@@ -19,10 +19,13 @@ struct device_node;
 struct file;
 struct fwnode_handle;
 struct inode;
+struct iov_iter;
 struct irq_data;
 struct irq_desc;
 struct irq_domain;
 struct irq_domain_ops;
+struct kiocb;
+struct kobj_uevent_env;
 struct list_head;
 struct mutex;
 struct of_device_id;
@@ -53,8 +56,10 @@ enum axirq_lock_class {
 /* Attributes of /sys/class/axirq; the name of each is in helpers.c. */
 enum axirq_attribute {
 	AXIRQ_ATTR_NAME,
+	AXIRQ_ATTR_KIND,
 	AXIRQ_ATTR_CELL,
 	AXIRQ_ATTR_PIN,
+	AXIRQ_ATTR_WINDOW,
 	AXIRQ_ATTR_CONTROLLER,
 	AXIRQ_ATTR_HWIRQ,
 	AXIRQ_ATTR_IRQ,
@@ -139,11 +144,17 @@ unsigned int axirq_inode_minor(struct inode *inode);
 dev_t axirq_mkdev(unsigned int major, unsigned int minor);
 unsigned int axirq_major(dev_t dev);
 long axirq_compat_ioctl(struct file *file, unsigned int command, unsigned long argument);
+void axirq_file_is_stream(struct inode *inode, struct file *file);
+bool axirq_kiocb_is_nonblocking(const struct kiocb *request);
+size_t axirq_iov_iter_count(const struct iov_iter *iter);
+size_t axirq_copy_to_iter(const void *from, size_t n, struct iov_iter *to);
 struct class *axirq_class_create(void);
 struct device *axirq_pin_device_create(struct class *class, struct device *parent, dev_t dev,
 				       void *data, const char *name);
 struct device *axirq_window_device_create(struct class *class, struct device *parent, dev_t dev,
 					  void *data, const char *name);
+int axirq_add_uevent_var(struct kobj_uevent_env *env, const char *key, size_t key_length,
+			 const char *value, size_t value_length);
 bool axirq_copy_to_user(void __user *to, const void *from, size_t n);
 bool axirq_copy_from_user(void *to, const void __user *from, size_t n);
 
@@ -161,5 +172,6 @@ vm_fault_t axirq_fault_sigbus(void);
 
 /* Implemented in Rust. */
 ssize_t axirq_show_attribute(void *data, enum axirq_attribute which, char *buffer);
+int axirq_show_uevent(void *data, struct kobj_uevent_env *env);
 
 #endif

@@ -152,6 +152,10 @@ impl Revocable {
         })
     }
 
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.state.lock().revoked
+    }
+
     /// Takes every mapping away, now and for ever: whoever touches one gets `SIGBUS`.
     pub(crate) fn revoke(&self) {
         let mut state = self.state.lock();

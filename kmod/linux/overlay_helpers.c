@@ -8,6 +8,7 @@
 #include "overlay_helpers.h"
 
 MODULE_AUTHOR("The axirq developers");
+MODULE_VERSION(__stringify(AXIRQ_VERSION));
 
 struct module *axirq_this_module(void)
 {

@@ -67,6 +67,8 @@ impl Expected {
 struct File {
     mark: Mark,
     expected: Expected,
+    /// Taken by reads that are still writing to the user.
+    undelivered: Vec<Taken>,
 }
 
 /// State, wire and model, run side by side.
@@ -104,6 +106,7 @@ impl Bench {
         self.files.push(File {
             mark,
             expected: Expected::default(),
+            undelivered: Vec::new(),
         });
         self.settle();
     }
@@ -215,6 +218,23 @@ impl Bench {
         taken
     }
 
+    /// A read that has taken what came, and is to write it.
+    fn begin_delivery(&mut self, at: usize) {
+        let taken = self.read(at);
+        self.files[at].undelivered.extend(taken);
+    }
+
+    /// It cannot.
+    fn fail_delivery(&mut self, at: usize) {
+        if let Some(taken) = self.files[at].undelivered.pop() {
+            self.on(at, |state, file| {
+                file.expected.unseen += taken.count;
+                state.give_back(&mut file.mark, &taken);
+                Gate::Keep
+            });
+        }
+    }
+
     fn edge(&mut self) {
         self.wire.latched = true;
         self.settle();
@@ -293,8 +313,20 @@ impl Bench {
         } else if !may {
             assert_eq!(condition, Condition::Idle);
         }
-        for File { mark, expected } in &self.files {
+        for File { mark, expected, .. } in &self.files {
             assert_eq!(self.state.is_readable(mark), expected.unseen > 0);
+            let view = self.state.view(mark);
+            assert_eq!(
+                (view.unread, view.sequence, view.continuous, view.readers),
+                (
+                    expected.unseen,
+                    self.interrupts,
+                    expected.continuous,
+                    expected.sleepers
+                )
+            );
+            assert!(view.armed || !expected.must_wait());
+            assert!(!view.armed || expected.may_wait());
         }
     }
 }
@@ -309,6 +341,8 @@ enum Step {
     BeginRead(usize),
     Look(usize),
     EndRead(usize),
+    BeginDelivery(usize),
+    FailDelivery(usize),
     Continuous(usize, bool),
     Edge,
     Raise,
@@ -329,7 +363,7 @@ fn run(level: bool, steps: &[Step]) -> Bench {
             Step::Lower if level => bench.lower(),
             Step::Edge | Step::Raise | Step::Lower => {}
             Step::Close(at) => some(at).into_iter().for_each(|at| {
-                // A file with a blocked read cannot be closed.
+                // A file with a read under way cannot be closed.
                 if bench.files[at].expected.sleepers == 0 {
                     bench.close(at);
                 }
@@ -342,6 +376,10 @@ fn run(level: bool, steps: &[Step]) -> Bench {
             Step::BeginRead(at) => some(at).into_iter().for_each(|at| bench.begin_read(at)),
             Step::Look(at) => some(at).into_iter().for_each(|at| bench.look(at)),
             Step::EndRead(at) => some(at).into_iter().for_each(|at| bench.end_read(at)),
+            Step::BeginDelivery(at) => {
+                some(at).into_iter().for_each(|at| bench.begin_delivery(at));
+            }
+            Step::FailDelivery(at) => some(at).into_iter().for_each(|at| bench.fail_delivery(at)),
             Step::Continuous(at, on) => some(at)
                 .into_iter()
                 .for_each(|at| bench.set_continuous(at, on)),
@@ -361,6 +399,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => file.clone().prop_map(Step::BeginRead),
         3 => file.clone().prop_map(Step::Look),
         1 => file.clone().prop_map(Step::EndRead),
+        2 => file.clone().prop_map(Step::BeginDelivery),
+        2 => file.clone().prop_map(Step::FailDelivery),
         2 => (file, any::<bool>()).prop_map(|(at, on)| Step::Continuous(at, on)),
         6 => Just(Step::Edge),
         4 => Just(Step::Raise),

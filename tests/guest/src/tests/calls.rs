@@ -278,12 +278,9 @@ fn bad_pointers_are_efault() {
             (-1, Errno::EFAULT),
             "{length} bytes"
         );
+        // What could not be told is still to be told.
+        assert_eq!(file.read_count(), Ok(1), "{length} bytes");
     }
-    // The line has come to no harm.
-    file.arm().unwrap();
-    rig.fabric.pulse_input(EDGE_INPUT);
-    file.wait();
-    assert_eq!(file.read_count(), Ok(1));
 }
 
 fn unknown_mode_is_einval() {
