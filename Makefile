@@ -21,7 +21,7 @@ make kmod KDIR=/path/to/kernel/build [ARCH=arm64 CROSS_COMPILE=… CC=…]
                  the kernel modules for another kernel, with this host's own tools
 make userspace   the crate and the command line tool, for the board
 make overlays    the device-tree overlays (.dtbo)
-make install     KDIR=… [INSTALL_MOD_PATH=…]: the modules, into the kernel's module folder
+make install     KDIR=… [DESTDIR=…]: the modules, into the kernel's module folder, and the udev rule
 make lint        formatting and lints, user space and kernel
 make doc         the crate's documentation, in .build/userspace/doc
 make clean       remove what was built; the cache stays
@@ -79,7 +79,6 @@ test_cargo := cd tests && CARGO_TARGET_DIR=$(build)/tests cargo
 
 host_programs := $(build)/tests/debug
 guest_programs := $(build)/guest
-examples := $(basename $(notdir $(wildcard userspace/axirq/examples/*.rs)))
 
 .PHONY: tools guest
 # The simulated PL and the board's runner.
@@ -91,7 +90,7 @@ guest: userspace
 	@$(test_cargo) build --locked --target $(target) -p guest
 	@mkdir -p $(guest_programs)
 	@cp -u $(build)/userspace/$(target)/release/axirq \
-		$(addprefix $(build)/userspace/$(target)/release/examples/,$(examples)) \
+		$(build)/userspace/$(target)/release/examples/button_to_led \
 		$(addprefix $(build)/tests/$(target)/debug/,init syscount guest-tests) $(guest_programs)
 
 userspace:
@@ -154,6 +153,10 @@ endif
 kmod_build ?= $(build)/kmod$(if $(KDIR),-$(shell echo $(KDIR) | sha256sum | cut -c1-12))
 kernel_make = $(MAKE) -C $(KDIR) M=$(kmod_build) $(kernel_args)
 
+# Another root than / is one for all that is installed, whichever name of the two it is given by.
+DESTDIR := $(or $(DESTDIR),$(INSTALL_MOD_PATH))
+export INSTALL_MOD_PATH := $(or $(INSTALL_MOD_PATH),$(DESTDIR))
+
 ifneq ($(KDIR),)
 .PHONY: kmod-sources kmod-clippy
 kmod-sources:
@@ -179,7 +182,8 @@ kmod-clippy: kmod-sources
 
 install: kmod
 	@$(kernel_make) modules_install
-	@echo "axirq: now run depmod and modprobe axirq"
+	@install -D -m 644 userspace/udev/60-axirq.rules $(DESTDIR)/usr/lib/udev/rules.d/60-axirq.rules
+	@echo "axirq: now run depmod and modprobe axirq; 60-axirq.rules tells how to hand cells to a group"
 else
 install:
 	@echo "axirq: name the kernel: make install KDIR=/lib/modules/\$$(uname -r)/build" >&2; exit 1
