@@ -26,7 +26,6 @@ mod death;
 mod designs;
 mod edge;
 mod errors;
-mod examples;
 mod fuzz;
 mod gpio;
 mod level;
@@ -88,7 +87,6 @@ const ALL: &[&[Test]] = &[
     wrong_trees::TESTS,
     bus_faults::TESTS,
     errors::TESTS,
-    examples::TESTS,
     gpio::TESTS,
     timer::TESTS,
     cli::TESTS,

@@ -11,8 +11,10 @@ pub mod modules;
 pub mod overlay;
 pub mod paths;
 pub mod random;
+pub mod ring;
 pub mod tasks;
 pub mod trace;
+pub mod uevents;
 
 use std::fs;
 use std::process;

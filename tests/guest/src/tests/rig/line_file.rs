@@ -172,6 +172,12 @@ impl LineFile {
     }
 }
 
+impl From<OwnedFd> for LineFile {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self(descriptor.into())
+    }
+}
+
 impl AsFd for LineFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
