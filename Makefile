@@ -79,6 +79,7 @@ test_cargo := cd tests && CARGO_TARGET_DIR=$(build)/tests cargo
 
 host_programs := $(build)/tests/debug
 guest_programs := $(build)/guest
+examples := $(basename $(notdir $(wildcard userspace/axirq/examples/*.rs)))
 
 .PHONY: tools guest
 # The simulated PL and the board's runner.
@@ -90,7 +91,7 @@ guest: userspace
 	@$(test_cargo) build --locked --target $(target) -p guest
 	@mkdir -p $(guest_programs)
 	@cp -u $(build)/userspace/$(target)/release/axirq \
-		$(build)/userspace/$(target)/release/examples/button_to_led \
+		$(addprefix $(build)/userspace/$(target)/release/examples/,$(examples)) \
 		$(addprefix $(build)/tests/$(target)/debug/,init syscount guest-tests) $(guest_programs)
 
 userspace:

@@ -26,6 +26,7 @@ mod death;
 mod designs;
 mod edge;
 mod errors;
+mod examples;
 mod fuzz;
 mod gpio;
 mod level;
@@ -87,6 +88,7 @@ const ALL: &[&[Test]] = &[
     wrong_trees::TESTS,
     bus_faults::TESTS,
     errors::TESTS,
+    examples::TESTS,
     gpio::TESTS,
     timer::TESTS,
     cli::TESTS,

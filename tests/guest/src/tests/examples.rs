@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The crate's examples, run as their readers would.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::process::Child;
+use std::process::ChildStdout;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::rig::EDGE;
+use crate::rig::EDGE_INPUT;
+use crate::rig::Rig;
+use crate::rig::attribute;
+use crate::rig::overlay::Overlay;
+use crate::rig::paths::wait_for_node;
+use crate::rig::until;
+use crate::rig::wait_for_state;
+
+crate::tests![
+    wake_up_is_suspended_and_goes_on,
+    driver_class_handles_its_interrupts_in_a_task,
+    driver_class_handles_its_interrupts_in_a_thread,
+    driver_class_warns_and_refuses_where_there_is_no_interrupt,
+    wait_and_clear_is_never_woken_in_vain,
+    button_to_led_lights_each_led_with_its_button,
+    wait_pin_tells_of_each_interrupt,
+];
+
+const TIMER: &str = "axi_timer_0";
+const TIMER_PIN: &str = "axi_timer_0/interrupt";
+
+fn output(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).output().unwrap()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What a program prints that succeeds and has nothing to complain of.
+fn printed(program: &str, arguments: &[&str]) -> String {
+    let output = output(program, arguments);
+    let (said, complaints) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{said}{complaints}");
+    assert_eq!(complaints, "");
+    said
+}
+
+/// An example that runs until it is ended.
+struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn send(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wake_up_is_suspended_and_goes_on() {
+    let said = printed("wake_up", &["0.2"]);
+    let steps = [
+        "Creating a task",
+        "The time is: ",
+        "Suspending future `wake_up`",
+        "Resuming future `wake_up`",
+        "suspended for precisely: ",
+    ];
+    let mut rest = said.as_str();
+    for step in steps {
+        (_, rest) = rest
+            .split_once(step)
+            .unwrap_or_else(|| panic!("no {step:?} in its place in:\n{said}"));
+    }
+    let seconds: f64 = rest.split(' ').next().unwrap().parse().unwrap();
+    assert!(seconds >= 0.2, "{said}");
+}
+
+fn driver_class_handles_its_interrupts_in_a_task() {
+    let (_rig, _demo) = Rig::with_demo();
+    assert_eq!(printed("driver_class", &[TIMER, "3"]), rings(&[1, 2, 3]));
+    assert_eq!(attribute(TIMER_PIN, "count"), "3");
+}
+
+fn driver_class_handles_its_interrupts_in_a_thread() {
+    let (_rig, _demo) = Rig::with_demo();
+    let said = printed("driver_class", &["--blocking", TIMER, "2"]);
+    assert_eq!(said, rings(&[1, 2]));
+    assert_eq!(attribute(TIMER_PIN, "count"), "2");
+}
+
+fn rings(sequences: &[u64]) -> String {
+    let ring = |(ring, sequence): (usize, &u64)| {
+        format!("ring {}, interrupt {sequence} of this line\n", ring + 1)
+    };
+    sequences.iter().enumerate().map(ring).collect()
+}
+
+fn driver_class_warns_and_refuses_where_there_is_no_interrupt() {
+    let _rig = Rig::new();
+    let _overlay = Overlay::apply("timer-without-interrupt");
+    wait_for_node("axi_timer_0/regs");
+    for arguments in [&[TIMER, "1"][..], &["--blocking", TIMER, "1"]] {
+        let output = output("driver_class", arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            text(output.stderr),
+            "warning: interrupts are not available in this overlay\n\
+             driver_class: interrupts are not available in this overlay\n"
+        );
+    }
+}
+
+fn wait_and_clear_is_never_woken_in_vain() {
+    let (_rig, _demo) = Rig::with_demo();
+    let said = printed("wait_and_clear", &[TIMER, "20"]);
+    assert_eq!(said, "handled 20, woken in vain 0\n");
+    let count: u64 = attribute(TIMER_PIN, "count").parse().unwrap();
+    assert_eq!(count, 20, "an interrupt for each");
+}
+
+fn button_to_led_lights_each_led_with_its_button() {
+    let (mut rig, _demo) = Rig::with_demo();
+    let mut program = Running::start("button_to_led", &[]);
+    wait_for_state("btns_gpio/ip2intc_irpt", "armed");
+    for pattern in [0b0001, 0b1001, 0b1111, 0b0110, 0] {
+        rig.fabric.set("btns_gpio", pattern).unwrap();
+        until(&format!("LEDs {pattern:#06b}"), || {
+            rig.fabric.read("leds_gpio").unwrap().pins == pattern
+        });
+    }
+    program.send(Signal::SIGTERM);
+    let summary: Value = serde_json::from_str(&program.next_line()).unwrap();
+    // Each button was pressed once and released once.
+    assert_eq!(summary["wakeups"], 8);
+}
+
+fn wait_pin_tells_of_each_interrupt() {
+    let (mut rig, _demo) = Rig::with_demo();
+    let mut program = Running::start("wait_pin", &[EDGE]);
+    for _ in 0..3 {
+        wait_for_state(EDGE, "armed");
+        rig.fabric.pulse_input(EDGE_INPUT);
+        let line = program.next_line();
+        assert!(
+            line.starts_with(&format!("{EDGE}: 1 interrupt(s), the newest ")),
+            "{line:?}"
+        );
+    }
+}
