@@ -451,7 +451,7 @@ fn file_sent_over_a_socket_outlives_its_sender() {
     let (mut rig, _demo) = Rig::with_demo();
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
-    let sender = Child::start(|parent| {
+    let mut sender = Child::start(|parent| {
         let file = LineFile::open(LEVEL);
         file.arm().unwrap();
         let rights = [file.as_fd().as_raw_fd()];
@@ -463,11 +463,12 @@ fn file_sent_over_a_socket_outlives_its_sender() {
             None,
         )
         .unwrap();
+        parent.ready();
         parent.wait_for_go();
         0
     });
     drop(theirs);
-    wait_for_state(LEVEL, "armed");
+    sender.wait_until_ready();
     sender.signal(Signal::SIGKILL);
     sender.end();
     // Nobody but the socket holds it now.
