@@ -103,9 +103,10 @@ overlays:
 		dtc -@ -I dts -O dtb -o $(build)/overlays/$$(basename $$source .dtso).dtbo $$source; \
 	done
 
-# The board, ready to boot.
+# The board, ready to boot. Tests need more of a fabric than one would like to look at.
+design = $(if $(filter board-test,$@),tests,demo)
 board_command = $(host_programs)/board --kernel $(kernel)/vmlinuz --plsim $(host_programs)/plsim \
-	--design tests/plsim/designs/demo.toml --guest-bin $(guest_programs) \
+	--design tests/plsim/designs/$(design).toml --guest-bin $(guest_programs) \
 	--modules $(kmod_build)/axirq.ko,$(kmod_build)/axirq_overlay.ko \
 	$(addprefix --boot-modules ,$(wildcard $(kernel)/modules/*.ko)) \
 	$(addprefix --extra-modules ,$(wildcard $(kernel)/extra/*.ko)) \

@@ -165,7 +165,7 @@ impl<S: Read + Write> Client<S> {
         self.order(&Request::Release { cell, bit, channel })
     }
 
-    /// All input wires of a GPIO's first channel.
+    /// All input wires of a GPIO's first channel, or all external inputs of another cell.
     pub fn set(&mut self, cell: &str, value: u32) -> Result<(), Error> {
         self.order(&Request::Set {
             cell: cell.to_owned(),

@@ -203,7 +203,7 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
             cell,
             value,
             channel,
-        } => fabric.set_pins(&cell, value, channel),
+        } => fabric.set(&cell, value, channel),
         Request::Raise { cell, input } => fabric.drive_input(&cell, input, true),
         Request::Lower { cell, input } => fabric.drive_input(&cell, input, false),
         Request::Pulse { cell, input } => fabric.pulse(&cell, input),

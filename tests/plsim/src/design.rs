@@ -45,35 +45,69 @@ pub enum DesignError {
     Kind { cell: String, kind: String },
     #[error("cell `{cell}`: {reason}")]
     Cell { cell: String, reason: String },
+    #[error(
+        "a design has a `window` of its own, or `adds-to` a design file that has one and adds to no other itself"
+    )]
+    Base,
     #[error(transparent)]
     Build(#[from] BuildError),
 }
 
-/// Reads a design file and builds its fabric.
+/// Reads a design file, with the one that it adds to, and builds their fabric.
 pub fn load(path: &Path, intx: Intx) -> Result<Fabric, DesignError> {
+    let design = read(path)?;
+    let design = match &design.adds_to {
+        None => design,
+        Some(base) => {
+            let path = path.with_file_name(base);
+            let base = read(&path)?;
+            let window = base.window;
+            if base.adds_to.is_some() || design.window.is_some() {
+                return Err(DesignError::Base);
+            }
+            Design {
+                window,
+                adds_to: None,
+                cell: base.cell.into_iter().chain(design.cell).collect(),
+            }
+        }
+    };
+    build(design, intx)
+}
+
+fn read(path: &Path) -> Result<Design, DesignError> {
     let text = fs::read_to_string(path).map_err(|source| DesignError::Read {
         path: path.to_owned(),
         source,
     })?;
-    parse(&text, intx)
+    Ok(toml::from_str(&text)?)
 }
 
-/// Builds the fabric of a design.
+/// Builds the fabric of a design that adds to no other.
 pub fn parse(text: &str, intx: Intx) -> Result<Fabric, DesignError> {
-    let design: Design = toml::from_str(text)?;
+    build(toml::from_str(text)?, intx)
+}
+
+fn build(design: Design, intx: Intx) -> Result<Fabric, DesignError> {
+    let (Some(window), None) = (design.window, design.adds_to) else {
+        return Err(DesignError::Base);
+    };
     let specs = design
         .cell
         .into_iter()
         .enumerate()
         .map(|(n, table)| spec(n + 1, table))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Fabric::new(design.window, specs, intx)?)
+    Ok(Fabric::new(window, specs, intx)?)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Design {
-    window: u32,
+    window: Option<u32>,
+    /// A design in the same folder, with the window and cells of which this one begins.
+    #[serde(rename = "adds-to")]
+    adds_to: Option<PathBuf>,
     #[serde(default)]
     cell: Vec<Table>,
 }

@@ -36,7 +36,7 @@ fn demo_builds_as_it_is_described() {
             "leds_gpio",
             "axi_timer_0",
             "axi_intc_1",
-            "axi_intc_bare"
+            "axi_intc_bare",
         ]
     );
     // Eight inputs, all eight enabled; the bare one lacks four registers.
@@ -44,6 +44,52 @@ fn demo_builds_as_it_is_described() {
     assert_eq!(fabric.peek("axi_intc_0").unwrap()["IER"], 0xff);
     let bare: Vec<String> = fabric.peek("axi_intc_bare").unwrap().into_keys().collect();
     assert_eq!(bare, ["IER", "ISR", "MER"]);
+}
+
+#[test]
+fn design_adds_to_another() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("designs/tests.toml");
+    let mut fabric = load(&tests, Intx::new(0)).unwrap();
+    assert_eq!(fabric.window(), 0x10_0000);
+    let demo = parse(DEMO, Intx::new(0)).unwrap().cell_names();
+    let all = fabric.cell_names();
+    assert_eq!(all[..demo.len()], demo);
+    assert_eq!(all.len(), demo.len() + 14);
+
+    // Three controllers from the PS, where one input is masked and another is not.
+    for (offset, enables) in [(0x20000, 1 << 31), (0x21000, 0b100), (0x22000, 0b1001)] {
+        for (register, value) in [(0x1c, 3), (0x0c, u32::MAX), (0x08, enables)] {
+            fabric.window_write(offset + register, &u32::to_le_bytes(value));
+        }
+    }
+    fabric.pulse("deep_intc_2", 2).unwrap();
+    assert_eq!(fabric.irq().level, 0);
+    fabric.pulse("deep_intc_2", 3).unwrap();
+    assert_eq!(fabric.peek("deep_intc_2").unwrap()["ISR"], 0b1100);
+    assert_eq!(fabric.peek("deep_intc_1").unwrap()["IPR"], 0b100);
+    assert_eq!(fabric.peek("deep_intc_0").unwrap()["IVR"], 31);
+    assert_eq!(fabric.irq().level, 1);
+}
+
+#[test]
+fn design_without_a_window_or_with_two_is_refused() {
+    assert!(refused("").contains("`window`"));
+    assert!(refused("adds-to = \"demo.toml\"").contains("`adds-to`"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let refused = |name: &str, text: &str| {
+        fs::write(path(name), text).unwrap();
+        load(&path(name), Intx::new(0)).err().unwrap().to_string()
+    };
+    fs::write(path("base.toml"), with("")).unwrap();
+    let twice = refused("two.toml", "adds-to = 'base.toml'\nwindow = 0x1000");
+    assert!(twice.contains("`window`"), "{twice}");
+    fs::write(path("one.toml"), "adds-to = 'base.toml'").unwrap();
+    assert!(load(&path("one.toml"), Intx::new(0)).is_ok());
+    let deep = refused("deep.toml", "adds-to = 'one.toml'");
+    assert!(deep.contains("adds to no other itself"), "{deep}");
+    let missing = refused("missing.toml", "adds-to = 'nobody.toml'");
+    assert!(missing.contains("nobody.toml"), "{missing}");
 }
 
 #[test]

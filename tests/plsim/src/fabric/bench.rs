@@ -62,6 +62,12 @@ pub enum BenchError {
         register: String,
         known: String,
     },
+    #[error("{cell} has {inputs} inputs: {value:#x} does not fit")]
+    TooManyInputs {
+        cell: String,
+        inputs: usize,
+        value: u32,
+    },
     #[error("{cell} has no input {input}; the last is {last}")]
     NoInput {
         cell: String,
@@ -127,8 +133,39 @@ impl Fabric {
         Ok(())
     }
 
-    /// Sets all input wires of a GPIO channel at once.
-    pub fn set_pins(&mut self, cell: &str, value: u32, channel: u32) -> Result<(), BenchError> {
+    /// Sets all input wires of a GPIO channel, or drives all external inputs of another cell, at once: nobody sees some
+    /// of them changed and others not yet.
+    pub fn set(&mut self, cell: &str, value: u32, channel: u32) -> Result<(), BenchError> {
+        match &self.cells[self.find(cell)?].core {
+            Core::Gpio(_) => self.set_pins(cell, value, channel),
+            Core::Intc(_) | Core::Timer(_) if channel == 1 => self.set_inputs(cell, value),
+            Core::Intc(_) | Core::Timer(_) => Err(BenchError::NoChannel {
+                cell: cell.to_owned(),
+                channel,
+                has: "1 only",
+            }),
+        }
+    }
+
+    fn set_inputs(&mut self, cell: &str, active: u32) -> Result<(), BenchError> {
+        let index = self.find(cell)?;
+        let inputs = self.cells[index].inputs.len();
+        let width = u32::try_from(inputs).unwrap_or(u32::MAX);
+        if active.checked_shr(width).unwrap_or(0) != 0 {
+            return Err(BenchError::TooManyInputs {
+                cell: cell.to_owned(),
+                inputs,
+                value: active,
+            });
+        }
+        for input in 0..inputs {
+            self.drive_external(index, input, (active >> input) & 1 != 0);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    fn set_pins(&mut self, cell: &str, value: u32, channel: u32) -> Result<(), BenchError> {
         let (index, first, width) = self.gpio_inputs(cell, channel)?;
         if value.checked_shr(width).unwrap_or(0) != 0 {
             return Err(BenchError::TooWide {

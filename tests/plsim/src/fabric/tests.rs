@@ -435,7 +435,7 @@ fn watchers_hear_of_pins_and_of_the_wire_to_the_ps() {
 fn reset_of_the_bench_leaves_registers_alone() {
     let mut fabric = fabric();
     enable(&mut fabric, INTC, 0b10_0000);
-    fabric.set_pins("buttons", 0xf, 1).unwrap();
+    fabric.set("buttons", 0xf, 1).unwrap();
     fabric.set_stuck("intc", 5, true).unwrap();
     fabric.drive_input("intc", 3, true).unwrap();
     fabric.train("intc", 0, 5).unwrap();
@@ -458,6 +458,27 @@ fn bus_reset_clears_registers_and_keeps_wires() {
     assert_eq!(fabric.irq().level, 0);
     assert_eq!(fabric.peek("intc").unwrap()["MER"], 0);
     assert_eq!(fabric.input_status("intc", 5).unwrap().level, 1);
+}
+
+#[test]
+fn external_inputs_are_set_at_once() {
+    let mut fabric = fabric();
+    enable(&mut fabric, INTC, 0b11_1111);
+    let before = fabric.irq().raised;
+    fabric.set("intc", 0b10_1000, 1).unwrap();
+    assert_eq!(read(&mut fabric, INTC), 0b10_1000);
+    assert_eq!(fabric.irq().raised, before + 1);
+    // The edge stays captured; what drives the others is left as it is.
+    fabric.press("buttons", 0, 1, true).unwrap();
+    fabric.set("intc", 0, 1).unwrap();
+    write(&mut fabric, INTC + IAR, u32::MAX & !0b1000);
+    assert_eq!(read(&mut fabric, INTC), 0b1000);
+    assert_eq!(fabric.input_status("intc", 3).unwrap().level, 0);
+    assert_eq!(
+        fabric.set("intc", 0x40, 1).unwrap_err().to_string(),
+        "intc has 6 inputs: 0x40 does not fit"
+    );
+    assert!(fabric.set("intc", 1, 2).is_err());
 }
 
 #[test]
@@ -505,7 +526,7 @@ fn what_a_design_cannot_do_is_refused_with_what_it_can() {
         Err(BenchError::NoBit { last: 3, .. })
     ));
     assert!(matches!(
-        fabric.set_pins("buttons", 16, 1),
+        fabric.set("buttons", 16, 1),
         Err(BenchError::TooWide { .. })
     ));
     assert!(matches!(
@@ -579,7 +600,7 @@ proptest! {
                         2 => fabric.pulse("child", n),
                         3 => fabric.train("intc", n, u64::from(n)),
                         4 => fabric.set_stuck("low", n, on),
-                        5 => fabric.set_pins("buttons", n, 1),
+                        5 => fabric.set("buttons", n, 1),
                         6 => fabric.drive_input("timer", n, on),
                         _ => fabric.set_stuck("intc", n, on),
                     };
