@@ -179,6 +179,17 @@ impl Chip {
         }
     }
 
+    /// Makes the output fall and rise again, if anything is pending: for a parent that waits for an
+    /// edge.
+    fn raise_again(&self) {
+        let phase = self.writes.lock();
+        if *phase == Phase::Running {
+            self.registers.write32::<IER>(0);
+            self.registers
+                .write32::<IER>(self.enabled.load(Ordering::Relaxed));
+        }
+    }
+
     fn restore(&self) -> Found {
         let phase = self.writes.lock();
         if *phase == Phase::Quiesced {
@@ -268,7 +279,12 @@ impl Controller for Chip {
             total += count;
             passes += 1;
             // A level parent interrupts again by itself if more has come.
-            if count == 0 || !self.parent_is_edge || passes == MAX_PASSES {
+            if count == 0 || !self.parent_is_edge {
+                break;
+            }
+            // Others want the CPU as well; but an output that has not fallen makes no edge.
+            if passes == MAX_PASSES {
+                self.raise_again();
                 break;
             }
         }
