@@ -12,7 +12,7 @@
 
 # Overlays that a schema can tell to be wrong. Others of dts/tests are right by themselves, and wrong
 # on this board or as odd as the vendor's tools leave them.
-wrong="no-inputs no-kind no-reg odd-ips too-many-inputs wrong-ips zero-inputs"
+wrong="no-inputs no-kind no-reg odd-ips timer-without-interrupt too-many-inputs wrong-ips zero-inputs"
 # For a tree that is not this one.
 foreign="unknown-label"
 
