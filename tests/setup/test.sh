@@ -78,6 +78,7 @@ if [ -z "${TEST_FILTER:-}" ]; then
 	check "the cache of the set-up" tests/setup/cache-test.sh
 	check "formatting and lints" make lint
 	check "device-tree bindings and overlays" make bindings
+	check "the udev rule" udevadm verify --no-summary userspace/udev/60-axirq.rules
 	check "the crate without default features" \
 		env CARGO_TARGET_DIR="$BUILD/userspace" cargo check --locked --manifest-path userspace/Cargo.toml \
 		-p axirq --no-default-features
