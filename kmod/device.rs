@@ -12,6 +12,7 @@ use crate::{
         code,
         device::{dev_err, dev_info, dev_warn, Device},
         io::Region,
+        irq,
         mm::Revocable,
         of::Node,
         platform, KVec, Result, GFP_KERNEL,
@@ -84,7 +85,7 @@ impl platform::Driver for IpCore {
 fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
     let mut interrupts = KVec::new();
     for index in 0..node.interrupt_count() {
-        let irq = node.interrupt(index).inspect_err(|&error| {
+        let irq = node.interrupt_of_users(index).inspect_err(|&error| {
             if error.to_errno() != code::EPROBE_DEFER.to_errno() {
                 dev_err!(
                     log,
@@ -94,6 +95,15 @@ fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
                 );
             }
         })?;
+        if irq::sleeps(irq) {
+            dev_err!(
+                log,
+                "interrupt {} of the node comes from {}, a controller behind a bus that sleeps: wire the pin to one that is memory-mapped",
+                index,
+                irq::with_chip_name(irq, Name::from_tree).unwrap_or(Name::new())
+            );
+            return Err(code::ENOTSUPP);
+        }
         interrupts.push(irq, GFP_KERNEL)?;
     }
     Ok(interrupts)

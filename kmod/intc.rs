@@ -3,7 +3,9 @@
 //! One AXI INTC as a Linux irqchip.
 //!
 //! Probe takes, in this order: the window, its mapping, the parent's interrupt, the started chip,
-//! the irq domain, a mapping and a raw node per input, and last the hook in the parent's interrupt. All is given back in reverse; fields are dropped from the top down.
+//! the irq domain, a mapping and a raw node per input, and last the parent's interrupt, which is
+//! named for the controller in `/proc/interrupts`. All is given back in reverse; fields are
+//! dropped from the top down.
 
 pub(crate) mod chip;
 pub(crate) mod regs;
@@ -17,7 +19,7 @@ use crate::{
         device::{dev_err, dev_info, dev_warn},
         io::{Mapping, Region},
         irq,
-        irqdomain::{Cascade, Domain},
+        irqdomain::{Controller, Domain, Output},
         of::Node,
         platform, Arc, KVec, Result, GFP_KERNEL,
     },
@@ -29,10 +31,10 @@ use core::{ffi::CStr, fmt::Write};
 /// A bound controller.
 pub(crate) struct Intc {
     // First nobody new comes in, those who wait are told and the lines are given back; then the
-    // parent's interrupt is unhooked, and only then the domain goes.
+    // parent's interrupt is given back, and only then the domain goes.
     _pins: KVec<Published>,
-    _cascade: Cascade<Chip>,
-    _domain: Arc<Domain<Chip>>,
+    _output: Output<Chip>,
+    domain: Arc<Domain<Chip>>,
     _cell: Cell,
     // The chip, which the domain owned, was the last to touch the registers.
     _region: Region,
@@ -144,6 +146,14 @@ impl platform::Driver for Intc {
                 );
             }
         })?;
+        if irq::sleeps(parent) {
+            dev_err!(
+                log,
+                "the parent interrupt comes from {}, a controller behind a bus that sleeps: wire the output to one that is memory-mapped",
+                irq::with_chip_name(parent, Name::from_tree).unwrap_or(Name::new())
+            );
+            return Err(code::ENOTSUPP);
+        }
         let started = Chip::start(
             log.clone(),
             registers,
@@ -181,7 +191,6 @@ impl platform::Driver for Intc {
         let with_set_clear = chip.has_set_clear();
 
         let cell = shared.cells.claim(&log, &node)?;
-        let chip = Arc::new(chip, GFP_KERNEL)?;
         let domain = Arc::new(
             Domain::new(&node, 32 - inputs.leading_zeros(), chip)?,
             GFP_KERNEL,
@@ -194,13 +203,14 @@ impl platform::Driver for Intc {
             let pin = Pin::new(*cell.name(), name, *cell.name(), domain.map(input)?)?;
             pins.push(pin.publish(shared, &log)?, GFP_KERNEL)?;
         }
-        let cascade = Cascade::new(parent, domain.clone()).inspect_err(|_| {
-            dev_err!(
-                log,
-                "parent interrupt {} is taken: another controller or driver holds it",
-                parent
-            );
-        })?;
+        let output =
+            Output::new(parent, cell.name().as_bytes(), domain.clone()).inspect_err(|_| {
+                dev_err!(
+                    log,
+                    "parent interrupt {} is taken: another controller or driver, or user space holds it",
+                    parent
+                );
+            })?;
         dev_info!(
             log,
             "{}: {} inputs, {} of them edges{}",
@@ -215,11 +225,20 @@ impl platform::Driver for Intc {
         );
         Ok(Self {
             _pins: pins,
-            _cascade: cascade,
-            _domain: domain,
+            _output: output,
+            domain,
             _cell: cell,
             _region: region,
             _clocks: clocks,
         })
+    }
+
+    /// The next kernel must find nothing that interrupts.
+    fn shutdown(&self) {
+        self.domain.controller().quiesce();
+    }
+
+    fn resume(&self) {
+        self.domain.controller().resume();
     }
 }

@@ -146,7 +146,7 @@ impl Line {
             // Only now that it is ours. Disabling has to mask at once: a level would interrupt for
             // ever, and an edge that nobody waits for may come at any rate.
             irq::set_disable_unlazy(self.irq);
-            irq::clear_pending(self.irq);
+            irq::forget_pending(self.irq);
             users.registration = Some(registration);
         }
         users.files += 1;

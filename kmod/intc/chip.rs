@@ -13,7 +13,7 @@
 
 use super::regs::{CIE, IAR, IER, ISR, MER, MER_HIE, MER_ME, SIE, SIZE};
 use crate::linux::{
-    device::{dev_err, Device},
+    device::{dev_err, dev_warn, Device},
     io::Mapping,
     irq::Trigger,
     irqdomain::Controller,
@@ -140,18 +140,28 @@ impl Chip {
         self.has_set_clear
     }
 
-    /// Calls `deliver` for each pending input, lowest first. Returns how many there were.
-    fn take(&self, deliver: &mut impl FnMut(u32)) -> u32 {
+    /// The inputs that are pending and enabled.
+    fn pending(&self) -> u32 {
         // ISR and the mirror of IER say what the optional IPR would, in one read as well. The
         // mirror also keeps a bus that reads all-ones from naming lines that nobody waits for.
-        let mut pending =
-            self.registers.read32::<ISR>() & self.enabled.load(Ordering::Acquire) & self.inputs;
-        let count = pending.count_ones();
-        while pending != 0 {
-            deliver(pending.trailing_zeros());
-            pending &= pending - 1;
+        self.registers.read32::<ISR>() & self.enabled.load(Ordering::Acquire) & self.inputs
+    }
+
+    /// After the system slept: if the fabric lost its power, what the registers held is put back.
+    pub(crate) fn resume(&self) {
+        let phase = self.writes.lock();
+        let enabled = self.enabled.load(Ordering::Relaxed);
+        if *phase == Phase::Quiesced
+            || self.registers.read32::<MER>() == MER_ME | MER_HIE
+                && self.registers.read32::<IER>() == enabled
+        {
+            return;
         }
-        count
+        self.registers.write32::<IER>(0);
+        self.registers.write32::<MER>(MER_ME | MER_HIE);
+        // As in `start`. Levels are latched again.
+        self.registers.write32::<IAR>(u32::MAX);
+        self.registers.write32::<IER>(enabled);
     }
 
     /// Looks whether the registers are as they were left, and sets them so if they are not: else a
@@ -271,24 +281,39 @@ impl Controller for Chip {
         self.ack(hwirq);
     }
 
-    fn handle(&self, mut deliver: impl FnMut(u32)) -> bool {
+    fn report_chained(&self, hwirq: u32) {
+        dev_warn!(
+            self.device,
+            "a kernel driver has taken input {} while user space holds it: it gets it once that has closed it",
+            hwirq
+        );
+    }
+
+    fn report_orphans(&self, count: u32) {
+        dev_err!(
+            self.device,
+            "gone while kernel drivers still hold {} of its interrupts, which stay reserved: unbind those drivers first",
+            count
+        );
+    }
+
+    fn handle(&self, mut pass: impl FnMut(&dyn Fn() -> u32) -> u32) -> bool {
         let mut passes = 0;
-        let mut total = 0;
-        loop {
-            let count = self.take(&mut deliver);
-            total += count;
-            passes += 1;
+        let mut any = false;
+        while pass(&|| self.pending()) != 0 {
+            any = true;
             // A level parent interrupts again by itself if more has come.
-            if count == 0 || !self.parent_is_edge {
+            if !self.parent_is_edge {
                 break;
             }
+            passes += 1;
             // Others want the CPU as well; but an output that has not fallen makes no edge.
             if passes == MAX_PASSES {
                 self.raise_again();
                 break;
             }
         }
-        if total != 0 {
+        if any {
             // The handler of one controller runs on one CPU at a time; the counter only has to be
             // whole.
             if self.spurious.load(Ordering::Relaxed) != 0 {

@@ -6,7 +6,6 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/irq.h>
-#include <linux/irqchip/chained_irq.h>
 #include <linux/irqdesc.h>
 #include <linux/irqdomain.h>
 #include <linux/list.h>
@@ -43,6 +42,7 @@ static const char * const lock_names[AXIRQ_LOCK_CLASSES] = {
 	[AXIRQ_LOCK_WINDOW] = "axirq:window",
 	[AXIRQ_LOCK_MARK] = "axirq:mark",
 	[AXIRQ_LOCK_CELLS] = "axirq:cells",
+	[AXIRQ_LOCK_CLAIMS] = "axirq:claims",
 };
 
 void axirq_raw_spin_lock_init(raw_spinlock_t *lock, enum axirq_lock_class class)
@@ -167,10 +167,23 @@ void axirq_release_mem_region(u64 start, u64 size)
 
 /* Interrupts */
 
+/*
+ * Both domains of a controller have its node; only the kernel's is found by it.
+ */
 struct irq_domain *axirq_irq_domain_create(struct fwnode_handle *fwnode, unsigned int size,
-					   const struct irq_domain_ops *ops, void *data)
+					   const struct irq_domain_ops *ops,
+					   struct axirq_sides *sides, bool users)
 {
-	return irq_domain_create_linear(fwnode, size, ops, data);
+	struct irq_domain_info info = {
+		.fwnode = fwnode,
+		.size = size,
+		.hwirq_max = size,
+		.bus_token = users ? DOMAIN_BUS_NEXUS : DOMAIN_BUS_WIRED,
+		.ops = ops,
+		.host_data = sides,
+	};
+
+	return irq_domain_instantiate(&info);
 }
 
 void *axirq_irq_domain_data(struct irq_domain *domain)
@@ -188,12 +201,98 @@ unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwi
 	return irq_find_mapping(domain, hwirq);
 }
 
+/* Every domain of ours has this as its unmap. */
+void axirq_irq_unmap(struct irq_domain *domain, unsigned int irq)
+{
+	irq_set_chip_and_handler(irq, NULL, NULL);
+	irq_set_chip_data(irq, NULL);
+}
+
+static struct irq_domain *our_domain(struct irq_data *data)
+{
+	struct irq_domain *domain = data ? data->domain : NULL;
+
+	return domain && domain->ops->unmap == axirq_irq_unmap ? domain : NULL;
+}
+
+/* The number under which user space claims what the kernel knows as @irq; 0 if it has none. */
+unsigned int axirq_irq_of_users(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+	struct irq_domain *domain = our_domain(data);
+	struct axirq_sides *sides;
+
+	if (!domain)
+		return irq;
+	sides = domain->host_data;
+	return irq_create_mapping(sides->users, irqd_to_hwirq(data));
+}
+
+/* Whether anybody holds the interrupt, on either side. */
+bool axirq_irq_is_held(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+	struct irq_domain *domain = our_domain(data);
+	struct axirq_sides *sides;
+	unsigned int other;
+
+	if (irq_has_action(irq))
+		return true;
+	if (!domain)
+		return false;
+	sides = domain->host_data;
+	other = irq_find_mapping(domain == sides->users ? sides->kernel : sides->users,
+				 irqd_to_hwirq(data));
+	return other && irq_has_action(other);
+}
+
+bool axirq_irq_has_action(unsigned int irq)
+{
+	return irq_has_action(irq);
+}
+
 /*
- * Lines of one of our controllers nest inside the parent's in the chained
- * handler; a class of their own keeps lockdep from seeing recursion there.
+ * A driver that took a chained handler away leaves the interrupt such that
+ * nobody can request it again.
  */
+void axirq_irq_renew(unsigned int irq, irq_flow_handler_t handler)
+{
+	if (irq_has_action(irq) || !irq_check_status_bit(irq, IRQ_NOREQUEST))
+		return;
+	irq_set_handler(irq, handler);
+	irq_clear_status_flags(irq, IRQ_NOREQUEST | IRQ_NOPROBE | IRQ_NOTHREAD);
+}
+
+/* Whether the core takes the interrupt for one that can come. */
+bool axirq_irq_is_live(struct irq_data *data)
+{
+	return !irqd_irq_disabled(data) && !irqd_irq_masked(data);
+}
+
+/*
+ * Its holder outlives its controller: from now on the interrupt is one that
+ * never comes, and that anybody may disable and free.
+ */
+void axirq_irq_orphan(unsigned int irq)
+{
+	irq_set_chip(irq, &dummy_irq_chip);
+	irq_set_chip_data(irq, NULL);
+}
+
+/* A domain whose orphans are still held stays, without a trace of this module. */
+void axirq_irq_domain_abandon(struct irq_domain *domain)
+{
+	struct fwnode_handle *fwnode = domain->fwnode;
+
+	domain->ops = &irq_domain_simple_ops;
+	domain->host_data = NULL;
+	domain->fwnode = NULL;
+	fwnode_handle_put(fwnode);
+}
+
 static struct lock_class_key irq_lock_key, irq_request_key;
 
+/* A class of their own: a controller's lines are handled inside its parent's. */
 void axirq_irq_describe(unsigned int irq, unsigned int trigger)
 {
 	irq_set_lockdep_class(irq, &irq_lock_key, &irq_request_key);
@@ -203,55 +302,36 @@ void axirq_irq_describe(unsigned int irq, unsigned int trigger)
 			  IRQ_NOPROBE | (trigger & IRQ_TYPE_LEVEL_MASK ? IRQ_LEVEL : 0));
 }
 
-void axirq_irq_forget(unsigned int irq)
-{
-	irq_set_chip_and_handler(irq, NULL, NULL);
-	irq_set_chip_data(irq, NULL);
-}
-
-/* Masks in hardware even if the core believes it is masked already. */
-void axirq_irq_mask_again(unsigned int irq)
-{
-	struct irq_data *data = irq_get_irq_data(irq);
-	struct irq_chip *chip = irq_data_get_irq_chip(data);
-
-	if (chip->irq_mask)
-		chip->irq_mask(data);
-}
-
-irq_flow_handler_t axirq_irq_flow_handler(unsigned int irq)
-{
-	struct irq_data *data = irq_get_irq_data(irq);
-
-	return data ? irq_data_to_desc(data)->handle_irq : NULL;
-}
-
-/*
- * Undoes all that hooking a chained handler did. Without the flow handler that was
- * there before, the next who requests the interrupt would get one that never ends it.
- */
-void axirq_irq_unhook(unsigned int irq, irq_flow_handler_t handler)
-{
-	irq_set_chained_handler_and_data(irq, NULL, NULL);
-	irq_set_handler(irq, handler);
-	irq_clear_status_flags(irq, IRQ_NOREQUEST | IRQ_NOPROBE | IRQ_NOTHREAD |
-			       IRQ_DISABLE_UNLAZY);
-}
-
 void axirq_irq_disable_unlazy(unsigned int irq)
 {
 	irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY);
 }
 
+/*
+ * What the core has noted of an edge that came too late for an earlier holder
+ * is sent again when the interrupt is next enabled, unless it is a level then.
+ */
+void axirq_irq_forget_pending(unsigned int irq)
+{
+	if (irq_check_status_bit(irq, IRQ_LEVEL))
+		return;
+	irq_set_status_flags(irq, IRQ_LEVEL);
+	enable_irq(irq);
+	disable_irq(irq);
+	irq_clear_status_flags(irq, IRQ_LEVEL);
+}
+
+/* Whether masking may sleep: on a chip behind a slow bus. */
+bool axirq_irq_sleeps(unsigned int irq)
+{
+	struct irq_chip *chip = irq_get_chip(irq);
+
+	return chip && chip->irq_bus_lock;
+}
+
 unsigned int axirq_irq_trigger(unsigned int irq)
 {
 	return irq_get_trigger_type(irq);
-}
-
-/* Whether another controller's chained handler sits on @irq. */
-bool axirq_irq_is_taken(unsigned int irq)
-{
-	return irq_has_action(irq) || irq_get_handler_data(irq);
 }
 
 u32 axirq_irq_hwirq(unsigned int irq)
@@ -278,31 +358,6 @@ const char *axirq_irq_chip_name(unsigned int irq)
 	/* The GIC's has none. */
 	node = to_of_node(axirq_irq_fwnode(irq));
 	return node ? kbasename(node->full_name) : NULL;
-}
-
-bool axirq_irq_has_action(unsigned int irq)
-{
-	return irq_has_action(irq);
-}
-
-void axirq_chained_irq_enter(struct irq_desc *desc)
-{
-	chained_irq_enter(irq_desc_get_chip(desc), desc);
-}
-
-void axirq_chained_irq_exit(struct irq_desc *desc)
-{
-	chained_irq_exit(irq_desc_get_chip(desc), desc);
-}
-
-void *axirq_irq_desc_handler_data(struct irq_desc *desc)
-{
-	return irq_desc_get_handler_data(desc);
-}
-
-unsigned int axirq_irq_desc_irq(struct irq_desc *desc)
-{
-	return irq_desc_get_irq(desc);
 }
 
 /* Platform drivers and device trees */

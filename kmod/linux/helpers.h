@@ -21,7 +21,6 @@ struct fwnode_handle;
 struct inode;
 struct iov_iter;
 struct irq_data;
-struct irq_desc;
 struct irq_domain;
 struct irq_domain_ops;
 struct kiocb;
@@ -50,7 +49,17 @@ enum axirq_lock_class {
 	AXIRQ_LOCK_WINDOW,
 	AXIRQ_LOCK_MARK,
 	AXIRQ_LOCK_CELLS,
+	AXIRQ_LOCK_CLAIMS,
 	AXIRQ_LOCK_CLASSES,
+};
+
+/*
+ * A controller's lines have two numbers each: one for drivers of the kernel,
+ * which may chain into theirs without asking anybody, and one for user space.
+ */
+struct axirq_sides {
+	struct irq_domain *kernel;
+	struct irq_domain *users;
 };
 
 /* Attributes of /sys/class/axirq; the name of each is in helpers.c. */
@@ -95,26 +104,27 @@ bool axirq_request_mem_region(u64 start, u64 size, const char *name);
 void axirq_release_mem_region(u64 start, u64 size);
 
 struct irq_domain *axirq_irq_domain_create(struct fwnode_handle *fwnode, unsigned int size,
-					   const struct irq_domain_ops *ops, void *data);
+					   const struct irq_domain_ops *ops,
+					   struct axirq_sides *sides, bool users);
 void *axirq_irq_domain_data(struct irq_domain *domain);
 unsigned int axirq_irq_create_mapping(struct irq_domain *domain, unsigned long hwirq);
 unsigned int axirq_irq_find_mapping(struct irq_domain *domain, unsigned long hwirq);
-void axirq_irq_disable_unlazy(unsigned int irq);
-void axirq_irq_mask_again(unsigned int irq);
-irq_flow_handler_t axirq_irq_flow_handler(unsigned int irq);
-void axirq_irq_unhook(unsigned int irq, irq_flow_handler_t handler);
-void axirq_irq_describe(unsigned int irq, unsigned int trigger);
-void axirq_irq_forget(unsigned int irq);
-unsigned int axirq_irq_trigger(unsigned int irq);
-bool axirq_irq_is_taken(unsigned int irq);
-u32 axirq_irq_hwirq(unsigned int irq);
-const char *axirq_irq_chip_name(unsigned int irq);
-struct fwnode_handle *axirq_irq_fwnode(unsigned int irq);
+void axirq_irq_unmap(struct irq_domain *domain, unsigned int irq);
+unsigned int axirq_irq_of_users(unsigned int irq);
+bool axirq_irq_is_held(unsigned int irq);
 bool axirq_irq_has_action(unsigned int irq);
-void axirq_chained_irq_enter(struct irq_desc *desc);
-void axirq_chained_irq_exit(struct irq_desc *desc);
-void *axirq_irq_desc_handler_data(struct irq_desc *desc);
-unsigned int axirq_irq_desc_irq(struct irq_desc *desc);
+void axirq_irq_renew(unsigned int irq, irq_flow_handler_t handler);
+bool axirq_irq_is_live(struct irq_data *data);
+void axirq_irq_orphan(unsigned int irq);
+void axirq_irq_domain_abandon(struct irq_domain *domain);
+void axirq_irq_describe(unsigned int irq, unsigned int trigger);
+void axirq_irq_disable_unlazy(unsigned int irq);
+void axirq_irq_forget_pending(unsigned int irq);
+bool axirq_irq_sleeps(unsigned int irq);
+unsigned int axirq_irq_trigger(unsigned int irq);
+u32 axirq_irq_hwirq(unsigned int irq);
+struct fwnode_handle *axirq_irq_fwnode(unsigned int irq);
+const char *axirq_irq_chip_name(unsigned int irq);
 
 int axirq_platform_driver_register(struct platform_driver *driver);
 void axirq_platform_driver_set_remove(struct platform_driver *driver,

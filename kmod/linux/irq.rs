@@ -18,6 +18,10 @@ pub(crate) enum Trigger {
 
 /// Handles an interrupt.
 pub(crate) trait Handler: Send + Sync + 'static {
+    /// A controller's: never in a thread, and awake while the system sleeps, for the lines behind
+    /// it, which are put to sleep one by one.
+    const IS_CONTROLLER: bool = false;
+
     /// Runs in hard-interrupt context (in a thread on `PREEMPT_RT`): no sleeping, no allocation.
     fn handle(&self);
 }
@@ -41,8 +45,14 @@ impl<T: Handler> Registration<T> {
     /// must not contain a slash.
     pub(crate) fn request(irq: u32, name: &[u8], handler: Arc<T>) -> Result<Self> {
         // Probe-shared keeps the core from logging a conflict that the caller reports.
-        const FLAGS: u32 = bindings::IRQF_NO_AUTOEN | bindings::IRQF_PROBE_SHARED;
-
+        let mut flags = bindings::IRQF_NO_AUTOEN | bindings::IRQF_PROBE_SHARED;
+        if T::IS_CONTROLLER {
+            flags |= bindings::IRQF_NO_THREAD | bindings::IRQF_NO_SUSPEND;
+        }
+        // The core would log that the other side's chip refuses.
+        if is_held(irq) {
+            return Err(code::EBUSY);
+        }
         let mut stored = KVec::with_capacity(name.len() + 1, GFP_KERNEL)?;
         stored.extend_from_slice(name, GFP_KERNEL)?;
         stored.push(0, GFP_KERNEL)?;
@@ -57,13 +67,13 @@ impl<T: Handler> Registration<T> {
                 irq,
                 Some(trampoline::<T>),
                 None,
-                c_ulong::from(FLAGS),
+                c_ulong::from(flags),
                 stored.as_ptr().cast(),
                 cookie(&handler),
             )
         });
         result.map_err(|error| {
-            // What another controller is chained into cannot be requested at all: `EINVAL`.
+            // What a driver is chained into cannot be requested at all: `EINVAL`.
             if is_held(irq) {
                 code::EBUSY
             } else {
@@ -123,17 +133,27 @@ pub(crate) fn set_disable_unlazy(irq: u32) {
     unsafe { bindings::axirq_irq_disable_unlazy(irq) };
 }
 
-/// Forgets an edge that was latched before now, where the controller can.
-pub(crate) fn clear_pending(irq: u32) {
+/// Forgets an edge that was latched before now, by the controller or by the core. For an interrupt
+/// that was just claimed, and masks when disabled.
+pub(crate) fn forget_pending(irq: u32) {
     // SAFETY: No preconditions. A controller without this ability answers an error: ours acks
-    // when a line is claimed, so nothing is stale there.
-    let _ = unsafe {
+    // when a line is claimed, so nothing is stale there. The caller holds the interrupt, disabled
+    // once, which the second call leaves so.
+    unsafe {
         bindings::irq_set_irqchip_state(
             irq,
             bindings::irqchip_irq_state_IRQCHIP_STATE_PENDING,
             false,
-        )
-    };
+        );
+        bindings::axirq_irq_forget_pending(irq);
+    }
+}
+
+/// Whether its controller sits behind a bus that sleeps, so that nobody may enable or disable it
+/// under a lock.
+pub(crate) fn sleeps(irq: u32) -> bool {
+    // SAFETY: No preconditions.
+    unsafe { bindings::axirq_irq_sleeps(irq) }
 }
 
 /// What Linux takes the interrupt's trigger for; unset counts as level, which loses nothing.
@@ -147,10 +167,10 @@ pub(crate) fn trigger(irq: u32) -> Trigger {
     }
 }
 
-/// Whether anybody holds the interrupt.
+/// Whether anybody holds the interrupt, a driver of the kernel or user space.
 pub(crate) fn is_held(irq: u32) -> bool {
     // SAFETY: No preconditions.
-    unsafe { bindings::axirq_irq_has_action(irq) }
+    unsafe { bindings::axirq_irq_is_held(irq) }
 }
 
 /// The controller's own number of an interrupt.

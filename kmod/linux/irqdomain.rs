@@ -1,12 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An interrupt controller for Linux: an irq domain with its irqchip, chained to a parent.
+//! An interrupt controller for Linux: an irqchip whose lines drivers of the kernel and user space
+//! share, and its output, an interrupt of its parent.
+//!
+//! Each input has two Linux numbers, of an irq domain for each side, since a driver that chains a
+//! handler into its number takes it from whoever requested it, and the core asks nobody. So it
+//! takes the kernel's number only, and the hardware follows one side at a time:
+//!
+//! ```text
+//!   kernel requests   user space holds it: EBUSY
+//!   kernel chains     user space holds it: stays masked until that gives it back
+//!   user space opens  the kernel's number is requested or chained: EBUSY
+//! ```
+//!
+//! `users` says which inputs are user space's. Chaining stores the handler, then looks at `users`
+//! (in `unmask`); claiming stores `users`, then looks for a handler: they cannot miss each other,
+//! and if both yield, the kernel's side is unmasked when user space's claim is undone.
+//!
+//! Lines have no affinity of their own: they are handled where the controller's output is, whose
+//! affinity can be set as any interrupt's.
 
-use super::{bindings, code, compat::c_str, irq::Trigger, of::Node, Arc, Result};
+use super::{
+    bindings, code,
+    compat::{c_str, from_err_ptr, to_errno},
+    irq::{self, Handler, Registration, Trigger},
+    lock::{Class, RawSpinLock},
+    of::Node,
+    Arc, KBox, Result, GFP_KERNEL,
+};
 use core::{
+    cell::UnsafeCell,
     ffi::{c_int, c_uint, c_ulong, CStr},
     marker::PhantomData,
     mem::MaybeUninit,
+    ptr,
+    sync::atomic::{fence, AtomicU32, Ordering},
 };
 
 /// A controller's registers. All but [`Controller::trigger`] and [`Controller::is_input`] run with
@@ -34,60 +62,268 @@ pub(crate) trait Controller: Send + Sync + 'static {
     /// of the controller meanwhile.
     fn activate(&self, hwirq: u32);
 
-    /// The parent's interrupt came: calls `deliver` for each pending input.
+    /// A driver of the kernel chained itself into an input that user space holds.
+    fn report_chained(&self, hwirq: u32);
+
+    /// The output fired. Each call of `pass` takes a function that says which inputs are pending,
+    /// and delivers those; it returns what that said.
     ///
-    /// Returns false, once, to have the parent's interrupt disabled for good.
-    fn handle(&self, deliver: impl FnMut(u32)) -> bool;
+    /// Returns false, once, to have the output's interrupt disabled for good.
+    fn handle(&self, pass: impl FnMut(&dyn Fn() -> u32) -> u32) -> bool;
 
     /// Turns the output off, whatever is pending. Process context.
     fn quiesce(&self);
+
+    /// So many inputs are still held by drivers of the kernel, now that the controller is gone.
+    fn report_orphans(&self, count: u32);
 }
 
-/// The irq domain of a controller. Dropping it removes every mapping; nobody may hold a line of
-/// it any more.
+/// What the callbacks of both domains work on.
 ///
 /// # Invariants
 ///
-/// `raw` is a domain whose `host_data` is the address of `controller`'s content.
+/// It does not move while a domain has it as its data. `sides` comes first: C looks for it there.
+#[repr(C)]
+struct Hub<T> {
+    sides: UnsafeCell<bindings::axirq_sides>,
+    controller: T,
+    claims: RawSpinLock<Claims>,
+    /// Inputs that user space holds. Changed under `claims`.
+    users: AtomicU32,
+    /// Inputs of user space's that a driver of the kernel has chained into: its as soon as they
+    /// are given back.
+    awaited: AtomicU32,
+    /// Inputs that may be on their way to a handler.
+    in_hand: AtomicU32,
+}
+
+struct Claims {
+    /// Inputs that drivers of the kernel requested.
+    kernel: u32,
+    /// The controller is going.
+    closed: bool,
+}
+
+fn bit(hwirq: u32) -> u32 {
+    1u32.checked_shl(hwirq).unwrap_or(0)
+}
+
+impl<T: Controller> Hub<T> {
+    fn kernel(&self) -> *mut bindings::irq_domain {
+        // SAFETY: Written before anybody else knows of the hub, but for `kernel`, which is read
+        // on behalf of user space's claims only: they are made after it was written.
+        unsafe { (*self.sides.get()).kernel }
+    }
+
+    fn users(&self) -> *mut bindings::irq_domain {
+        // SAFETY: As above.
+        unsafe { (*self.sides.get()).users }
+    }
+
+    /// The kernel's number of an input, if it has one.
+    fn kernel_irq(&self, hwirq: u32) -> Option<u32> {
+        find(self.kernel(), hwirq)
+    }
+
+    fn is_users(&self, hwirq: u32) -> bool {
+        self.users.load(Ordering::SeqCst) & bit(hwirq) != 0
+    }
+
+    fn claim_for_users(&self, hwirq: u32) -> Result {
+        {
+            let claims = self.claims.lock();
+            if claims.kernel & bit(hwirq) != 0 {
+                return Err(code::EBUSY);
+            }
+            self.users.fetch_or(bit(hwirq), Ordering::SeqCst);
+        }
+        fence(Ordering::SeqCst);
+        // SAFETY: No preconditions.
+        if self
+            .kernel_irq(hwirq)
+            .is_some_and(|irq| unsafe { bindings::axirq_irq_has_action(irq) })
+        {
+            self.release_for_users(hwirq);
+            return Err(code::EBUSY);
+        }
+        self.controller.activate(hwirq);
+        Ok(())
+    }
+
+    fn release_for_users(&self, hwirq: u32) {
+        {
+            let _claims = self.claims.lock();
+            self.users.fetch_and(!bit(hwirq), Ordering::SeqCst);
+        }
+        if !self.stop_awaiting(hwirq) {
+            return;
+        }
+        if let Some(irq) = self.kernel_irq(hwirq) {
+            // SAFETY: No preconditions. Ends in `set_state`, under the descriptor's lock.
+            unsafe {
+                bindings::irq_set_irqchip_state(
+                    irq,
+                    bindings::irqchip_irq_state_IRQCHIP_STATE_MASKED,
+                    false,
+                )
+            };
+        }
+    }
+
+    /// Whether the input was awaited, to the one who asks first.
+    fn stop_awaiting(&self, hwirq: u32) -> bool {
+        self.awaited.fetch_and(!bit(hwirq), Ordering::SeqCst) & bit(hwirq) != 0
+    }
+
+    /// The kernel's side is unmasked: now, or when user space gives the input back.
+    fn unmask_for_kernel(&self, hwirq: u32) {
+        if self.is_users(hwirq) {
+            self.awaited.fetch_or(bit(hwirq), Ordering::SeqCst);
+            // Unless it was given back before it was awaited.
+            if self.is_users(hwirq) || !self.stop_awaiting(hwirq) {
+                self.controller.report_chained(hwirq);
+                return;
+            }
+            self.controller.activate(hwirq);
+        }
+        self.controller.unmask(hwirq);
+    }
+
+    fn claim_for_kernel(&self, hwirq: u32) -> Result {
+        {
+            let mut claims = self.claims.lock();
+            if claims.closed {
+                return Err(code::ENODEV);
+            }
+            if self.is_users(hwirq) {
+                return Err(code::EBUSY);
+            }
+            claims.kernel |= bit(hwirq);
+        }
+        self.controller.activate(hwirq);
+        Ok(())
+    }
+
+    fn release_for_kernel(&self, hwirq: u32) {
+        self.claims.lock().kernel &= !bit(hwirq);
+    }
+
+    /// One look at the controller, and what it leads to.
+    ///
+    /// ```text
+    ///   pass                            free_irq, disable_irq
+    ///   in_hand: all                    mask
+    ///   look: enabled and pending       in_hand has it: look again
+    ///   in_hand: those, one by one less
+    /// ```
+    ///
+    /// Who masks and waits so has either been passed over or is waited for.
+    fn pass(&self, look: &dyn Fn() -> u32) -> u32 {
+        self.in_hand.store(u32::MAX, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        let pending = look();
+        let mut left = pending;
+        self.in_hand.store(left, Ordering::SeqCst);
+        while left != 0 {
+            let hwirq = left.trailing_zeros();
+            let side = if self.is_users(hwirq) {
+                self.users()
+            } else {
+                self.kernel()
+            };
+            // SAFETY: Interrupt context, as it asks; the domain is valid while its controller's
+            // output is handled. An input that nobody mapped is an error that has been dealt
+            // with: it is masked.
+            let _ = unsafe { bindings::generic_handle_domain_irq(side, hwirq.into()) };
+            left &= left - 1;
+            self.in_hand.store(left, Ordering::SeqCst);
+        }
+        pending
+    }
+}
+
+/// The Linux number of an input, if it has one.
+fn find(domain: *mut bindings::irq_domain, hwirq: u32) -> Option<u32> {
+    // SAFETY: A domain of ours, still there.
+    match unsafe { bindings::axirq_irq_find_mapping(domain, hwirq.into()) } {
+        0 => None,
+        irq => Some(irq),
+    }
+}
+
+/// A controller's lines. Dropping it removes every mapping, but those that a driver of the kernel
+/// still holds against all order: such interrupts stay reserved, and never come.
+///
+/// # Invariants
+///
+/// Both domains of the hub are valid and have it as their data.
 pub(crate) struct Domain<T: Controller> {
-    raw: *mut bindings::irq_domain,
-    controller: Arc<T>,
+    hub: KBox<Hub<T>>,
     inputs: u32,
 }
 
-// SAFETY: The C domain may be used from any task.
+// SAFETY: The C domains may be used from any task, and so may all that is in the hub.
 unsafe impl<T: Controller> Send for Domain<T> {}
 // SAFETY: As above.
 unsafe impl<T: Controller> Sync for Domain<T> {}
 
 impl<T: Controller> Domain<T> {
-    /// Makes the domain of `node`, with inputs 0 to `inputs` - 1.
-    pub(crate) fn new(node: &Node<'_>, inputs: u32, controller: Arc<T>) -> Result<Self> {
-        let data = core::ptr::from_ref::<T>(&controller).cast_mut().cast();
-        // SAFETY: The node is valid; the operations are a constant; `data` outlives the domain,
-        // which `controller` beside it keeps alive.
-        let raw = unsafe {
-            bindings::axirq_irq_domain_create(
-                bindings::axirq_node_fwnode(node.as_raw()),
-                inputs,
-                Tables::<T>::DOMAIN,
-                data,
-            )
+    /// Makes the lines of `node`, with inputs 0 to `inputs` - 1.
+    pub(crate) fn new(node: &Node<'_>, inputs: u32, controller: T) -> Result<Self> {
+        let hub = KBox::new(
+            Hub {
+                sides: UnsafeCell::new(bindings::axirq_sides::default()),
+                controller,
+                claims: RawSpinLock::new(
+                    Claims {
+                        kernel: 0,
+                        closed: false,
+                    },
+                    Class::CLAIMS,
+                )?,
+                users: AtomicU32::new(0),
+                awaited: AtomicU32::new(0),
+                in_hand: AtomicU32::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let create = |ops, users| {
+            // SAFETY: The node is valid; the operations are a constant; the hub, which begins
+            // with `sides`, outlives the domain.
+            from_err_ptr(unsafe {
+                bindings::axirq_irq_domain_create(
+                    bindings::axirq_node_fwnode(node.as_raw()),
+                    inputs,
+                    ops,
+                    ptr::from_ref::<Hub<T>>(&hub).cast_mut().cast(),
+                    users,
+                )
+            })
         };
-        if raw.is_null() {
-            return Err(code::ENOMEM);
+        // The kernel's last: drivers find it at once.
+        let users = create(Tables::<T>::USERS, true)?;
+        // SAFETY: Nobody else knows the hub.
+        unsafe { (*hub.sides.get()).users = users };
+        match create(Tables::<T>::KERNEL, false) {
+            // SAFETY: What the first drivers to come do does not read this field (`Hub::kernel`).
+            Ok(kernel) => unsafe { (*hub.sides.get()).kernel = kernel },
+            Err(error) => {
+                // SAFETY: Nothing is mapped in it.
+                unsafe { bindings::irq_domain_remove(users) };
+                return Err(error);
+            }
         }
-        Ok(Self {
-            raw,
-            controller,
-            inputs,
-        })
+        Ok(Self { hub, inputs })
     }
 
-    /// The Linux number of an input, made up on first use.
+    pub(crate) fn controller(&self) -> &T {
+        &self.hub.controller
+    }
+
+    /// User space's number of an input, made up on first use.
     pub(crate) fn map(&self, hwirq: u32) -> Result<u32> {
         // SAFETY: The domain is valid (type invariant).
-        match unsafe { bindings::axirq_irq_create_mapping(self.raw, hwirq.into()) } {
+        match unsafe { bindings::axirq_irq_create_mapping(self.hub.users(), hwirq.into()) } {
             0 => Err(code::ENOMEM),
             irq => Ok(irq),
         }
@@ -96,154 +332,152 @@ impl<T: Controller> Domain<T> {
 
 impl<T: Controller> Drop for Domain<T> {
     fn drop(&mut self) {
+        self.hub.claims.lock().closed = true;
+        let mut orphans = 0;
         for hwirq in 0..self.inputs {
-            // SAFETY: The domain is valid (type invariant).
-            let irq = unsafe { bindings::axirq_irq_find_mapping(self.raw, hwirq.into()) };
-            if irq != 0 {
-                // SAFETY: A mapping of ours; mappings outlive their users, who are gone.
+            if let Some(irq) = find(self.hub.users(), hwirq) {
+                // SAFETY: A mapping of ours, whose line has ended.
                 unsafe { bindings::irq_dispose_mapping(irq) };
             }
+            let Some(irq) = self.hub.kernel_irq(hwirq) else {
+                continue;
+            };
+            // SAFETY: A mapping of ours. Were a held one disposed of, its number would be given
+            // to others, and its holder would disable and free theirs.
+            unsafe {
+                if bindings::axirq_irq_has_action(irq) {
+                    bindings::axirq_irq_orphan(irq);
+                    orphans += 1;
+                } else {
+                    bindings::irq_dispose_mapping(irq);
+                }
+            }
         }
-        // SAFETY: No mapping is left, and nothing else refers to the domain.
-        unsafe { bindings::irq_domain_remove(self.raw) };
+        // SAFETY: The users' domain has no mapping left, nor has the kernel's but for orphans,
+        // which no longer refer to the hub. The output is off, so nobody else does.
+        unsafe {
+            bindings::irq_domain_remove(self.hub.users());
+            if orphans == 0 {
+                bindings::irq_domain_remove(self.hub.kernel());
+            } else {
+                bindings::axirq_irq_domain_abandon(self.hub.kernel());
+            }
+        }
+        if orphans != 0 {
+            self.hub.controller.report_orphans(orphans);
+        }
     }
 }
 
-/// A controller's output, chained into its parent's interrupt. Dropping it unhooks the handler
-/// and waits until it is no longer running.
-pub(crate) struct Cascade<T: Controller> {
-    irq: u32,
-    /// The parent's own flow handler.
-    before: bindings::irq_flow_handler_t,
+/// A controller's output. Dropping it turns it off and waits until it is no longer handled.
+pub(crate) struct Output<T: Controller> {
+    // Given back after `drop` has turned the output off.
+    _registration: Registration<Handling<T>>,
     domain: Arc<Domain<T>>,
 }
 
-impl<T: Controller> Cascade<T> {
-    /// Hooks the controller into `irq`, which is live from then on. `EBUSY` if it is taken.
-    pub(crate) fn new(irq: u32, domain: Arc<Domain<T>>) -> Result<Self> {
-        // SAFETY: No preconditions.
-        if unsafe { bindings::axirq_irq_is_taken(irq) } {
-            return Err(code::EBUSY);
-        }
-        // SAFETY: No preconditions.
-        let before = unsafe { bindings::axirq_irq_flow_handler(irq) };
-        // No flow handler of the core's is there to mask the interrupt later.
-        super::irq::set_disable_unlazy(irq);
-        let data = core::ptr::from_ref::<Domain<T>>(&domain).cast_mut().cast();
-        // SAFETY: `flow::<T>` takes its handler data for a `Domain<T>`, which `domain` keeps
-        // alive until `drop` has unhooked the handler.
-        unsafe { bindings::irq_set_chained_handler_and_data(irq, Some(flow::<T>), data) };
-        Ok(Self {
+struct Handling<T: Controller> {
+    irq: u32,
+    domain: Arc<Domain<T>>,
+}
+
+impl<T: Controller> Output<T> {
+    /// Claims the interrupt `irq` of the parent, by the controller's name, and goes live. `EBUSY`
+    /// if it is taken.
+    pub(crate) fn new(irq: u32, name: &[u8], domain: Arc<Domain<T>>) -> Result<Self> {
+        let handling = Handling {
             irq,
-            before,
+            domain: domain.clone(),
+        };
+        let registration = Registration::request(irq, name, Arc::new(handling, GFP_KERNEL)?)?;
+        irq::enable(irq);
+        Ok(Self {
+            _registration: registration,
             domain,
         })
     }
 }
 
-impl<T: Controller> Drop for Cascade<T> {
+impl<T: Controller> Drop for Output<T> {
     fn drop(&mut self) {
-        // Nothing may fire while there is no handler: the one that stands in for it never ends an
-        // interrupt, and the CPU would wait for that for ever.
-        self.domain.controller.quiesce();
-        // SAFETY: `irq` is hooked (by `new`). Waiting takes two steps: `disable_irq` for a parent
-        // that can tell whether an interrupt is active; a grace period for any parent, since
-        // hard interrupts are readers of RCU and no new one starts. A handler that was running
-        // has unmasked the parent on its way out, behind the core's back: masked once more. Then
-        // nothing runs, and nothing can.
-        unsafe {
-            bindings::disable_irq(self.irq);
-            bindings::synchronize_rcu();
-            bindings::axirq_irq_mask_again(self.irq);
-            // Hooking had reserved it: now anybody may request it again.
-            bindings::axirq_irq_unhook(self.irq, self.before);
-        }
+        self.domain.controller().quiesce();
     }
 }
 
-/// # Safety
-///
-/// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn flow<T: Controller>(desc: *mut bindings::irq_desc) {
-    // SAFETY: The core hands over a valid descriptor, whose handler data `Cascade::new` set.
-    let domain = unsafe { &*bindings::axirq_irq_desc_handler_data(desc).cast::<Domain<T>>() };
-    // SAFETY: As above.
-    unsafe { bindings::axirq_chained_irq_enter(desc) };
-    let go_on = domain.controller.handle(|hwirq| {
-        // SAFETY: Interrupt context, as it asks. An input that nobody mapped is an error that
-        // has been dealt with: it is masked.
-        let _ = unsafe { bindings::generic_handle_domain_irq(domain.raw, hwirq.into()) };
-    });
-    // SAFETY: As above.
-    unsafe { bindings::axirq_chained_irq_exit(desc) };
-    if !go_on {
-        // After the exit, which may unmask.
-        // SAFETY: No preconditions; the descriptor's lock is not held here.
-        unsafe { bindings::disable_irq_nosync(bindings::axirq_irq_desc_irq(desc)) };
+impl<T: Controller> Handler for Handling<T> {
+    const IS_CONTROLLER: bool = true;
+
+    fn handle(&self) {
+        let hub = &self.domain.hub;
+        if !hub.controller.handle(|look| hub.pass(look)) {
+            irq::disable_nosync(self.irq);
+        }
     }
 }
 
 struct Tables<T>(PhantomData<T>);
 
 impl<T: Controller> Tables<T> {
-    const DOMAIN: &'static bindings::irq_domain_ops = &{
-        // SAFETY: All fields are pointers and `Option`s of functions: zero means absent.
-        let mut ops: bindings::irq_domain_ops = unsafe { MaybeUninit::zeroed().assume_init() };
-        ops.map = Some(map::<T>);
-        ops.unmap = Some(unmap);
+    const KERNEL: &'static bindings::irq_domain_ops = &{
+        let mut ops = *Self::USERS;
+        ops.map = Some(map::<T, false>);
         ops.xlate = Some(xlate::<T>);
         ops.activate = Some(activate::<T>);
         ops
     };
 
+    const USERS: &'static bindings::irq_domain_ops = &{
+        // SAFETY: All fields are pointers and `Option`s of functions: zero means absent.
+        let mut ops: bindings::irq_domain_ops = unsafe { MaybeUninit::zeroed().assume_init() };
+        ops.map = Some(map::<T, true>);
+        ops.unmap = Some(bindings::axirq_irq_unmap);
+        ops
+    };
+
+    const KERNEL_EDGE: &'static bindings::irq_chip = &Self::edge::<false>();
+    const KERNEL_LEVEL: &'static bindings::irq_chip = &Self::level::<false>();
+    const USERS_EDGE: &'static bindings::irq_chip = &Self::edge::<true>();
+    const USERS_LEVEL: &'static bindings::irq_chip = &Self::level::<true>();
+
     /// Edge: acknowledged when it fires, before the handler, so that an edge that comes while
     /// the handler runs is latched and delivered.
-    const EDGE: &'static bindings::irq_chip = &{
-        let mut chip = *Self::LEVEL;
-        chip.irq_ack = Some(ack::<T>);
+    const fn edge<const USERS: bool>() -> bindings::irq_chip {
+        let mut chip = Self::level::<USERS>();
+        chip.irq_ack = Some(ack::<T, USERS>);
         chip
-    };
+    }
 
     /// Level: no ack on its own. It would be useless while the source still asserts; `unmask`
     /// acknowledges instead.
-    const LEVEL: &'static bindings::irq_chip = &{
+    const fn level<const USERS: bool>() -> bindings::irq_chip {
         // SAFETY: As above; flags and integers may be zero as well.
         let mut chip: bindings::irq_chip = unsafe { MaybeUninit::zeroed().assume_init() };
         chip.name = c_str(T::NAME);
-        chip.irq_mask = Some(mask::<T>);
-        chip.irq_unmask = Some(unmask::<T>);
+        chip.irq_mask = Some(mask::<T, USERS>);
+        chip.irq_unmask = Some(unmask::<T, USERS>);
+        chip.irq_request_resources = Some(claim::<T, USERS>);
+        chip.irq_release_resources = Some(release::<T, USERS>);
+        chip.irq_get_irqchip_state = Some(state::<T>);
         chip.flags = bindings::IRQCHIP_SKIP_SET_WAKE as c_ulong;
+        if !USERS {
+            chip.irq_set_irqchip_state = Some(set_state::<T>);
+        }
         chip
-    };
+    }
 
-    fn chip(trigger: Trigger) -> &'static bindings::irq_chip {
-        match trigger {
-            Trigger::Edge => Self::EDGE,
-            Trigger::Level => Self::LEVEL,
+    fn chip(users: bool, trigger: Trigger) -> &'static bindings::irq_chip {
+        match (users, trigger) {
+            (false, Trigger::Edge) => Self::KERNEL_EDGE,
+            (false, Trigger::Level) => Self::KERNEL_LEVEL,
+            (true, Trigger::Edge) => Self::USERS_EDGE,
+            (true, Trigger::Level) => Self::USERS_LEVEL,
         }
     }
 }
 
-/// # Safety
-///
-/// `domain` was made by [`Domain::new`] with a `T`.
-unsafe fn host<'a, T: Controller>(domain: *mut bindings::irq_domain) -> &'a T {
-    // SAFETY: `host_data` is the controller (invariant of `Domain`), valid while the domain is.
-    unsafe { &*bindings::axirq_irq_domain_data(domain).cast::<T>() }
-}
-
-/// # Safety
-///
-/// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn map<T: Controller>(
-    domain: *mut bindings::irq_domain,
-    irq: c_uint,
-    hwirq: bindings::irq_hw_number_t,
-) -> c_int {
-    // SAFETY: Called for our domain only.
-    let controller = unsafe { host::<T>(domain) };
-    let trigger = controller.trigger(hwirq as u32);
-    let (handler, sense): (bindings::irq_flow_handler_t, _) = match trigger {
+/// How the core handles a line, and what it takes its trigger for.
+fn flow(trigger: Trigger) -> (bindings::irq_flow_handler_t, u32) {
+    match trigger {
         Trigger::Edge => (
             Some(bindings::handle_edge_irq),
             bindings::IRQ_TYPE_EDGE_RISING,
@@ -252,28 +486,42 @@ unsafe extern "C" fn map<T: Controller>(
             Some(bindings::handle_level_irq),
             bindings::IRQ_TYPE_LEVEL_HIGH,
         ),
-    };
-    // SAFETY: `irq` was just allocated for this domain. The chip is a constant; the chip data is
-    // the controller, which outlives the mapping.
-    unsafe {
-        bindings::irq_set_chip_and_handler_name(
-            irq,
-            Tables::<T>::chip(trigger),
-            handler,
-            core::ptr::null(),
-        );
-        bindings::irq_set_chip_data(irq, bindings::axirq_irq_domain_data(domain));
-        bindings::axirq_irq_describe(irq, sense);
     }
-    0
+}
+
+/// # Safety
+///
+/// `domain` was made by [`Domain::new`] with a `T`.
+unsafe fn host<'a, T: Controller>(domain: *mut bindings::irq_domain) -> &'a Hub<T> {
+    // SAFETY: The domain's data is the hub (invariant of `Domain`), valid while the domain is.
+    unsafe { &*bindings::axirq_irq_domain_data(domain).cast::<Hub<T>>() }
 }
 
 /// # Safety
 ///
 /// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn unmap(_domain: *mut bindings::irq_domain, irq: c_uint) {
-    // SAFETY: Nobody holds the interrupt any more.
-    unsafe { bindings::axirq_irq_forget(irq) };
+unsafe extern "C" fn map<T: Controller, const USERS: bool>(
+    domain: *mut bindings::irq_domain,
+    irq: c_uint,
+    hwirq: bindings::irq_hw_number_t,
+) -> c_int {
+    // SAFETY: Called for our domains only.
+    let hub = unsafe { host::<T>(domain) };
+    let trigger = hub.controller.trigger(hwirq as u32);
+    let (handler, sense) = flow(trigger);
+    // SAFETY: `irq` was just allocated for this domain. The chip is a constant; the chip data is
+    // the hub, which outlives the mapping.
+    unsafe {
+        bindings::irq_set_chip_and_handler_name(
+            irq,
+            Tables::<T>::chip(USERS, trigger),
+            handler,
+            ptr::null(),
+        );
+        bindings::irq_set_chip_data(irq, bindings::axirq_irq_domain_data(domain));
+        bindings::axirq_irq_describe(irq, sense);
+    }
+    0
 }
 
 /// The type cell under an AXI INTC is not a Linux IRQ type: only the input's number counts, and
@@ -291,19 +539,23 @@ unsafe extern "C" fn xlate<T: Controller>(
     out_type: *mut c_uint,
 ) -> c_int {
     // SAFETY: Called for our domain only.
-    let controller = unsafe { host::<T>(domain) };
+    let hub = unsafe { host::<T>(domain) };
     if count < 1 {
         return code::EINVAL.to_errno();
     }
     // SAFETY: `cells` has `count` elements.
     let hwirq = unsafe { *cells };
-    if !controller.is_input(hwirq) {
+    if !hub.controller.is_input(hwirq) {
         return code::EINVAL.to_errno();
     }
-    let sense = match controller.trigger(hwirq) {
-        Trigger::Edge => bindings::IRQ_TYPE_EDGE_RISING,
-        Trigger::Level => bindings::IRQ_TYPE_LEVEL_HIGH,
-    };
+    if hub.claims.lock().closed {
+        return code::ENODEV.to_errno();
+    }
+    let (handler, sense) = flow(hub.controller.trigger(hwirq));
+    if let Some(irq) = find(domain, hwirq) {
+        // SAFETY: A mapping of ours, with its own flow handler.
+        unsafe { bindings::axirq_irq_renew(irq, handler) };
+    }
     // SAFETY: Out parameters of the caller.
     unsafe {
         *out_hwirq = hwirq.into();
@@ -312,6 +564,8 @@ unsafe extern "C" fn xlate<T: Controller>(
     0
 }
 
+/// For chained handlers, which claim nothing. Whoever claims is done with this already.
+///
 /// # Safety
 ///
 /// For the kernel alone, which calls it as the slot that holds it says.
@@ -321,42 +575,128 @@ unsafe extern "C" fn activate<T: Controller>(
     _reserve: bool,
 ) -> c_int {
     // SAFETY: Called for our domain, with an interrupt of it.
-    let (controller, hwirq) = unsafe { (host::<T>(domain), (*data).hwirq as u32) };
-    controller.activate(hwirq);
+    let (hub, hwirq) = unsafe { (host::<T>(domain), (*data).hwirq as u32) };
+    if !hub.is_users(hwirq) && hub.claims.lock().kernel & bit(hwirq) == 0 {
+        hub.controller.activate(hwirq);
+    }
     0
 }
 
 /// # Safety
 ///
 /// `data` belongs to an interrupt that [`map`] set up for a `T`.
-unsafe fn chip_data<'a, T: Controller>(data: *mut bindings::irq_data) -> (&'a T, u32) {
-    // SAFETY: `map` set the chip data to the controller, which outlives the mapping.
-    unsafe { (&*(*data).chip_data.cast::<T>(), (*data).hwirq as u32) }
+unsafe fn chip_data<'a, T: Controller>(data: *mut bindings::irq_data) -> (&'a Hub<T>, u32) {
+    // SAFETY: `map` set the chip data to the hub, which outlives the mapping.
+    unsafe { (&*(*data).chip_data.cast::<Hub<T>>(), (*data).hwirq as u32) }
 }
 
 /// # Safety
 ///
 /// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn mask<T: Controller>(data: *mut bindings::irq_data) {
+unsafe extern "C" fn mask<T: Controller, const USERS: bool>(data: *mut bindings::irq_data) {
     // SAFETY: The core calls a chip for its own interrupts.
-    let (controller, hwirq) = unsafe { chip_data::<T>(data) };
-    controller.mask(hwirq);
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    if USERS || !hub.is_users(hwirq) {
+        hub.controller.mask(hwirq);
+    }
 }
 
 /// # Safety
 ///
 /// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn unmask<T: Controller>(data: *mut bindings::irq_data) {
+unsafe extern "C" fn unmask<T: Controller, const USERS: bool>(data: *mut bindings::irq_data) {
     // SAFETY: As above.
-    let (controller, hwirq) = unsafe { chip_data::<T>(data) };
-    controller.unmask(hwirq);
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    if USERS {
+        hub.controller.unmask(hwirq);
+    } else {
+        // The core has stored a chained handler before this.
+        fence(Ordering::SeqCst);
+        hub.unmask_for_kernel(hwirq);
+    }
 }
 
 /// # Safety
 ///
 /// For the kernel alone, which calls it as the slot that holds it says.
-unsafe extern "C" fn ack<T: Controller>(data: *mut bindings::irq_data) {
+unsafe extern "C" fn ack<T: Controller, const USERS: bool>(data: *mut bindings::irq_data) {
     // SAFETY: As above.
-    let (controller, hwirq) = unsafe { chip_data::<T>(data) };
-    controller.ack(hwirq);
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    if USERS || !hub.is_users(hwirq) {
+        hub.controller.ack(hwirq);
+    }
+}
+
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn claim<T: Controller, const USERS: bool>(
+    data: *mut bindings::irq_data,
+) -> c_int {
+    // SAFETY: As above.
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    to_errno(if USERS {
+        hub.claim_for_users(hwirq)
+    } else {
+        hub.claim_for_kernel(hwirq)
+    })
+}
+
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn release<T: Controller, const USERS: bool>(data: *mut bindings::irq_data) {
+    // SAFETY: As above.
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    if USERS {
+        hub.release_for_users(hwirq);
+    } else {
+        hub.release_for_kernel(hwirq);
+    }
+}
+
+/// Tells who waits for a line to fall silent whether it is still on its way to a handler.
+///
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn state<T: Controller>(
+    data: *mut bindings::irq_data,
+    which: bindings::irqchip_irq_state,
+    value: *mut bool,
+) -> c_int {
+    if which != bindings::irqchip_irq_state_IRQCHIP_STATE_ACTIVE {
+        return code::EINVAL.to_errno();
+    }
+    // SAFETY: As above.
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    fence(Ordering::SeqCst);
+    // SAFETY: An out parameter of the caller.
+    unsafe { *value = hub.in_hand.load(Ordering::SeqCst) & bit(hwirq) != 0 };
+    0
+}
+
+/// User space gave the line back: who chained a handler meanwhile gets it now.
+///
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn set_state<T: Controller>(
+    data: *mut bindings::irq_data,
+    which: bindings::irqchip_irq_state,
+    value: bool,
+) -> c_int {
+    if which != bindings::irqchip_irq_state_IRQCHIP_STATE_MASKED || value {
+        return code::EINVAL.to_errno();
+    }
+    // SAFETY: As above.
+    let (hub, hwirq) = unsafe { chip_data::<T>(data) };
+    // SAFETY: `data` is valid, its descriptor locked by the caller.
+    if unsafe { bindings::axirq_irq_is_live(data) } {
+        if !hub.is_users(hwirq) {
+            hub.controller.activate(hwirq);
+        }
+        hub.unmask_for_kernel(hwirq);
+    }
+    0
 }

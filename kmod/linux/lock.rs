@@ -4,7 +4,7 @@
 //!
 //! Lock order, outermost first: `NODES`, `CELLS`, `LINE_USERS`, `WINDOW`; then, with
 //! interrupts off, `LINE_STATE`, `MARK`; then the kernel's irq descriptors; then
-//! `REGISTER_SHADOW`, which the chip's callbacks take.
+//! `REGISTER_SHADOW` or `CLAIMS`, which the chip's callbacks take.
 
 use super::{bindings, KBox, Result, GFP_KERNEL};
 use core::{
@@ -26,6 +26,7 @@ impl Class {
     pub(crate) const WINDOW: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_WINDOW);
     pub(crate) const MARK: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_MARK);
     pub(crate) const CELLS: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_CELLS);
+    pub(crate) const CLAIMS: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_CLAIMS);
 }
 
 /// A spinlock that is taken with interrupts off, and spins on `PREEMPT_RT` too.

@@ -90,6 +90,15 @@ impl Node<'_> {
         Ok(irq as u32)
     }
 
+    /// As [`Self::interrupt`], but the number under which user space claims it.
+    pub(crate) fn interrupt_of_users(&self, index: u32) -> Result<u32> {
+        // SAFETY: The interrupt is mapped; its controller stays while the node's device probes.
+        match unsafe { bindings::axirq_irq_of_users(self.interrupt(index)?) } {
+            0 => Err(super::code::ENOMEM),
+            irq => Ok(irq),
+        }
+    }
+
     /// The `index`-th register window.
     pub(crate) fn window(&self, index: u32) -> Result<Range> {
         let mut range = Range { start: 0, size: 0 };

@@ -9,7 +9,7 @@ use super::{
     of::Node,
     KBox, Result, GFP_KERNEL,
 };
-use core::{cell::UnsafeCell, ffi::c_int, ffi::CStr, marker::PhantomData};
+use core::{cell::UnsafeCell, ffi::c_int, ffi::CStr, marker::PhantomData, mem::MaybeUninit};
 
 /// What a driver binds.
 #[derive(Clone, Copy)]
@@ -40,6 +40,12 @@ pub(crate) trait Driver: Sized + Send + Sync + 'static {
     const IDS: Ids;
 
     fn probe(device: &Device<'_>) -> Result<Self>;
+
+    /// The system goes down, or hands over to another kernel.
+    fn shutdown(&self) {}
+
+    /// The system wakes up; devices' interrupts are still off.
+    fn resume(&self) {}
 }
 
 /// A device that is being probed.
@@ -93,7 +99,9 @@ impl<T: Driver> Registration<T> {
         to_result(unsafe {
             (*raw).driver.name = c_str(T::NAME);
             (*raw).driver.of_match_table = T::IDS.table();
+            (*raw).driver.pm = Power::<T>::OPS;
             (*raw).probe = Some(probe::<T>);
+            (*raw).shutdown = Some(shutdown::<T>);
             bindings::axirq_platform_driver_set_remove(raw, Some(remove::<T>));
             bindings::axirq_platform_driver_register(raw)
         })?;
@@ -125,6 +133,45 @@ unsafe extern "C" fn probe<T: Driver>(raw: *mut bindings::platform_device) -> c_
         unsafe { bindings::axirq_platform_set_drvdata(raw, KBox::into_raw(data).cast()) };
         Ok(())
     })())
+}
+
+struct Power<T>(PhantomData<T>);
+
+impl<T: Driver> Power<T> {
+    const OPS: &'static bindings::dev_pm_ops = &{
+        // SAFETY: All fields are `Option`s of functions: zero means absent.
+        let mut ops: bindings::dev_pm_ops = unsafe { MaybeUninit::zeroed().assume_init() };
+        // Whatever it wakes up from; the interrupts of other devices come back only after this.
+        ops.resume_noirq = Some(resume::<T>);
+        ops.thaw_noirq = Some(resume::<T>);
+        ops.restore_noirq = Some(resume::<T>);
+        ops
+    };
+}
+
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn resume<T: Driver>(raw: *mut bindings::device) -> c_int {
+    // SAFETY: Called for bound devices, under the device's lock, and for those that are not.
+    let data = unsafe { bindings::axirq_device_drvdata(raw).cast::<T>() };
+    // SAFETY: Driver data is the box that `probe` left there, or nothing.
+    if let Some(data) = unsafe { data.as_ref() } {
+        data.resume();
+    }
+    0
+}
+
+/// # Safety
+///
+/// For the kernel alone, which calls it as the slot that holds it says.
+unsafe extern "C" fn shutdown<T: Driver>(raw: *mut bindings::platform_device) {
+    // SAFETY: Called for bound devices, under the device's lock.
+    let data = unsafe { bindings::axirq_platform_get_drvdata(raw).cast::<T>() };
+    // SAFETY: Driver data is the box that `probe` left there, or nothing.
+    if let Some(data) = unsafe { data.as_ref() } {
+        data.shutdown();
+    }
 }
 
 /// # Safety

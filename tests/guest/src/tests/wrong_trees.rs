@@ -135,7 +135,7 @@ fn second_controller_on_one_parent_interrupt_is_refused() {
     let mut rig = Rig::new();
     let overlay = Overlay::apply("shared-parent");
     rig.log
-        .expect("is taken: another controller or driver holds it");
+        .expect("is taken: another controller or driver, or user space holds it");
     rig.log
         .expect("probe with driver axirq-intc failed with error -16");
     // Whichever came first has it.
