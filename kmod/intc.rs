@@ -97,6 +97,7 @@ fn describe(device: &crate::linux::device::Device, node: &Node<'_>) -> Result<De
 impl platform::Driver for Intc {
     const NAME: &'static CStr = c"axirq-intc";
     const IDS: platform::Ids = platform::Ids::Intc;
+    const IS_SUPPLIER: bool = true;
 
     fn probe(device: &platform::Device<'_>) -> Result<Self> {
         let shared = SHARED.get()?;

@@ -17,6 +17,7 @@ pub(crate) mod io;
 pub(crate) mod iov;
 pub(crate) mod irq;
 pub(crate) mod irqdomain;
+mod links;
 pub(crate) mod lock;
 pub(crate) mod mm;
 pub(crate) mod of;

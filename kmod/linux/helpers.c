@@ -497,6 +497,21 @@ const char *axirq_device_name(struct device *device)
 	return dev_name(device);
 }
 
+/* Only to compare: another device's driver may go at any time. */
+struct device_driver *axirq_device_driver(struct device *device)
+{
+	return READ_ONCE(device->driver);
+}
+
+/*
+ * As the kernel itself links devices of the tree: when the supplier comes back,
+ * the consumer is probed again.
+ */
+void axirq_device_link(struct device *consumer, struct device *supplier)
+{
+	device_link_add(consumer, supplier, DL_FLAG_AUTOPROBE_CONSUMER);
+}
+
 void *axirq_device_drvdata(struct device *device)
 {
 	return dev_get_drvdata(device);
@@ -513,6 +528,32 @@ u32 axirq_of_irq_count(struct device_node *node)
 		count++;
 	}
 	return count;
+}
+
+/*
+ * The platform device that controls the @index-th interrupt of @node, counted;
+ * NULL if that is none. An errno after the last interrupt.
+ */
+int axirq_of_interrupt_device(struct device_node *node, int index, struct device **device)
+{
+	struct platform_device *found;
+	struct of_phandle_args irq;
+	int error = of_irq_parse_one(node, index, &irq);
+
+	if (error)
+		return error;
+	found = of_find_device_by_node(irq.np);
+	of_node_put(irq.np);
+	*device = found ? &found->dev : NULL;
+	return 0;
+}
+
+/* The next child of @node, counted, unless that is a bus. */
+struct device_node *axirq_of_next_part(struct device_node *node, struct device_node *part)
+{
+	if (!node || of_property_present(node, "ranges"))
+		return NULL;
+	return of_get_next_available_child(node, part);
 }
 
 int axirq_of_node_window(struct device_node *node, int index, u64 *start, u64 *size)

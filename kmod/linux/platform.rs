@@ -6,10 +6,11 @@ use super::{
     bindings,
     compat::{c_str, to_errno, to_result},
     device,
+    links::Watch,
     of::Node,
     KBox, Result, GFP_KERNEL,
 };
-use core::{cell::UnsafeCell, ffi::c_int, ffi::CStr, marker::PhantomData, mem::MaybeUninit};
+use core::{cell::UnsafeCell, ffi::c_int, ffi::CStr, marker::PhantomData, mem::MaybeUninit, ptr};
 
 /// What a driver binds.
 #[derive(Clone, Copy)]
@@ -38,6 +39,8 @@ pub(crate) trait Driver: Sized + Send + Sync + 'static {
     /// The driver's name in sysfs, and for `driver_override`.
     const NAME: &'static CStr;
     const IDS: Ids;
+    /// Whether other devices' interrupts come from this driver's: they are unbound before them.
+    const IS_SUPPLIER: bool = false;
 
     fn probe(device: &Device<'_>) -> Result<Self>;
 
@@ -78,6 +81,8 @@ impl Device<'_> {
 /// A registered driver; dropping it unbinds every device.
 pub(crate) struct Registration<T: Driver> {
     driver: KBox<UnsafeCell<bindings::platform_driver>>,
+    // Outlives the registration: consumers may come as long as there are suppliers.
+    _consumers: Option<Watch>,
     _driver: PhantomData<T>,
 }
 
@@ -93,6 +98,12 @@ impl<T: Driver> Registration<T> {
             GFP_KERNEL,
         )?;
         let raw = driver.get();
+        let consumers = if T::IS_SUPPLIER {
+            // SAFETY: Only an address is taken, of a part of the box.
+            Some(Watch::new(unsafe { ptr::addr_of!((*raw).driver) })?)
+        } else {
+            None
+        };
         // SAFETY: The box is ours alone until it is registered, and does not move afterwards;
         // the callbacks fit and treat driver data as a box of `T`, which `probe` puts there. The
         // structure is unregistered before it is freed, in `drop`.
@@ -107,6 +118,7 @@ impl<T: Driver> Registration<T> {
         })?;
         Ok(Self {
             driver,
+            _consumers: consumers,
             _driver: PhantomData,
         })
     }
