@@ -337,7 +337,12 @@ fn fabric_that_vanishes_hangs_nobody() {
         let file = LineFile::open_blocking(LEVEL);
         file.arm().unwrap();
         parent.ready();
-        file.read_count().map_or_else(|error| error as i32, |_| 0)
+        loop {
+            // A last look at a bus that reads all ones may say that it fired.
+            if let Err(error) = file.read_count() {
+                return error as i32;
+            }
+        }
     });
     let mut reader = Child::start(|parent| {
         let window = axirq::Mmio::open("btns_gpio").unwrap();
