@@ -3,7 +3,9 @@
 //! made first and takes away whatever an earlier test may have left.
 
 pub mod child;
+pub mod drivers;
 pub mod fabric;
+pub mod gpio_chip;
 pub mod heap;
 pub mod kernel_log;
 pub mod line_file;
@@ -15,6 +17,7 @@ pub mod ring;
 pub mod tasks;
 pub mod trace;
 pub mod uevents;
+pub mod uio;
 
 use std::fs;
 use std::process;

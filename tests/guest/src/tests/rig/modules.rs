@@ -48,6 +48,29 @@ pub fn is_loaded() -> bool {
     Path::new("/sys/module/axirq").exists()
 }
 
+/// A module of the kernel's own, unloaded when dropped.
+pub struct Extra(CString);
+
+impl Extra {
+    /// Loads one of those that the board was given beside ours. Ends the test if it has none.
+    pub fn load(file: &str, parameters: &CStr) -> Self {
+        if !Path::new(&format!("{FOLDER}/extra/{file}.ko")).exists() {
+            super::skip(&format!("needs a kernel with {file}.ko"));
+        }
+        insert(&format!("extra/{file}"), parameters);
+        Self(CString::new(file.replace('-', "_")).unwrap())
+    }
+}
+
+impl Drop for Extra {
+    fn drop(&mut self) {
+        let unloaded = delete_module(&self.0, DeleteModuleFlags::O_NONBLOCK);
+        if !std::thread::panicking() {
+            unloaded.unwrap_or_else(|error| panic!("rmmod {:?}: {error}", self.0));
+        }
+    }
+}
+
 fn insert(name: &str, parameters: &CStr) {
     let path = format!("{FOLDER}/{name}.ko");
     let file = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
