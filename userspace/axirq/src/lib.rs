@@ -29,6 +29,10 @@
 //!
 //! # What is where
 //!
+#![cfg_attr(
+    feature = "tokio",
+    doc = "- [`guide`]: from \"what is a future\" to a driver for your own IP core, for those who come from PYNQ."
+)]
 //! - [`Interrupt`]: wait for a pin, once or as a stream of [`Event`]s. Every waiting call is an async function and has a
 //!   twin with the prefix `blocking_`.
 //! - [`gpio`]: buttons, switches and LEDs on an AXI GPIO.
@@ -61,6 +65,9 @@
 
 mod error;
 pub mod gpio;
+// All of it is text.
+#[cfg(all(any(doc, doctest), feature = "tokio"))]
+pub mod guide;
 mod interrupt;
 pub mod list;
 mod map;
