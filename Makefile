@@ -100,7 +100,7 @@ userspace:
 overlays:
 	@mkdir -p $(build)/overlays
 	@for source in dts/*.dtso dts/tests/*.dtso; do \
-		dtc -@ -I dts -O dtb -o $(build)/overlays/$$(basename $$source .dtso).dtbo $$source; \
+		dtc -@ -W no-unit_address_vs_reg -I dts -O dtb -o $(build)/overlays/$$(basename $$source .dtso).dtbo $$source; \
 	done
 
 # The board, ready to boot. Tests need more of a fabric than one would like to look at.

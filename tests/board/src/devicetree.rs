@@ -88,6 +88,10 @@ mod tests {
             ("amba", "/axi"),
             ("amba_pl", "/amba-pl"),
             ("misc_clk_0", "/misc-clk-0"),
+            ("fpga_full", "/fpga-full"),
+            ("zynqmp_clk", "/zynqmp-clk"),
+            ("zynqmp_reset", "/zynqmp-reset"),
+            ("imux", "/interrupt-multiplex"),
         ] {
             assert_eq!(get(&blob, &["/__symbols__", label]), path);
             assert_ne!(

@@ -42,6 +42,7 @@ mod storms;
 mod stress;
 mod subscriptions;
 mod timer;
+mod vendor;
 mod wrong_trees;
 
 use std::process::ExitCode;
@@ -94,6 +95,7 @@ const ALL: &[&[Test]] = &[
     cli::TESTS,
     budget::TESTS,
     designs::TESTS,
+    vendor::TESTS,
     sharing::TESTS,
     nodes::TESTS,
     consumers::TESTS,

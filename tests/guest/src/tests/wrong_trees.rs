@@ -164,6 +164,9 @@ fn ip_cores_that_cannot_be_had_are_refused() {
     for cell in ["beyond", "greedy", "empty"] {
         assert!(!has_nodes(cell), "{cell}");
     }
+    // A probe that fails gives back its clock as well.
+    let users = "/sys/kernel/debug/clk/misc-clk-0/clk_enable_count";
+    assert_eq!(fs::read_to_string(users).unwrap(), "0\n");
     rig.interrupt_once();
     overlay.remove();
     let _demo = demo();
