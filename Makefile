@@ -110,7 +110,9 @@ board_command = $(host_programs)/board --kernel $(kernel)/vmlinuz --plsim $(host
 	--modules $(kmod_build)/axirq.ko,$(kmod_build)/axirq_overlay.ko \
 	$(addprefix --boot-modules ,$(wildcard $(kernel)/modules/*.ko)) \
 	$(addprefix --extra-modules ,$(wildcard $(kernel)/extra/*.ko)) \
-	--overlays $(build)/overlays --busybox $(kernel)/busybox $(if $(KEEP_LOGS),--logs $(KEEP_LOGS))
+	--overlays $(build)/overlays --busybox $(kernel)/busybox $(if $(KEEP_LOGS),--logs $(KEEP_LOGS)) $(append)
+# One kernel that makes no links between consumers and controllers by itself: the driver has to.
+append = $(if $(filter debug,$(KERNEL)),--append fw_devlink=off)
 
 demo: kmod tools guest overlays
 	@$(board_command) demo

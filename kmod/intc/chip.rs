@@ -292,7 +292,7 @@ impl Controller for Chip {
     fn report_orphans(&self, count: u32) {
         dev_err!(
             self.device,
-            "gone while kernel drivers still hold {} of its interrupts, which stay reserved: unbind those drivers first",
+            "gone while drivers still hold {} of its interrupts, which stay reserved: unbind those drivers first",
             count
         );
     }

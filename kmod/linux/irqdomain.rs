@@ -74,7 +74,7 @@ pub(crate) trait Controller: Send + Sync + 'static {
     /// Turns the output off, whatever is pending. Process context.
     fn quiesce(&self);
 
-    /// So many inputs are still held by drivers of the kernel, now that the controller is gone.
+    /// So many inputs are still held by drivers, now that the controller is gone.
     fn report_orphans(&self, count: u32);
 }
 
@@ -251,8 +251,8 @@ fn find(domain: *mut bindings::irq_domain, hwirq: u32) -> Option<u32> {
     }
 }
 
-/// A controller's lines. Dropping it removes every mapping, but those that a driver of the kernel
-/// still holds against all order: such interrupts stay reserved, and never come.
+/// A controller's lines. Dropping it removes every mapping, but those that a driver still holds
+/// against all order: such interrupts stay reserved, and never come.
 ///
 /// # Invariants
 ///
@@ -333,15 +333,19 @@ impl<T: Controller> Domain<T> {
 impl<T: Controller> Drop for Domain<T> {
     fn drop(&mut self) {
         self.hub.claims.lock().closed = true;
+        let orphans = self.dissolve(self.hub.users()) + self.dissolve(self.hub.kernel());
+        if orphans != 0 {
+            self.hub.controller.report_orphans(orphans);
+        }
+    }
+}
+
+impl<T: Controller> Domain<T> {
+    /// Removes a domain with all its mappings. Those that are still held stay, without a trace of
+    /// the hub. Returns how many these are.
+    fn dissolve(&self, domain: *mut bindings::irq_domain) -> u32 {
         let mut orphans = 0;
-        for hwirq in 0..self.inputs {
-            if let Some(irq) = find(self.hub.users(), hwirq) {
-                // SAFETY: A mapping of ours, whose line has ended.
-                unsafe { bindings::irq_dispose_mapping(irq) };
-            }
-            let Some(irq) = self.hub.kernel_irq(hwirq) else {
-                continue;
-            };
+        for irq in (0..self.inputs).filter_map(|hwirq| find(domain, hwirq)) {
             // SAFETY: A mapping of ours. Were a held one disposed of, its number would be given
             // to others, and its holder would disable and free theirs.
             unsafe {
@@ -353,19 +357,16 @@ impl<T: Controller> Drop for Domain<T> {
                 }
             }
         }
-        // SAFETY: The users' domain has no mapping left, nor has the kernel's but for orphans,
-        // which no longer refer to the hub. The output is off, so nobody else does.
+        // SAFETY: No mapping is left that refers to the hub. The output is off, so nobody else
+        // does.
         unsafe {
-            bindings::irq_domain_remove(self.hub.users());
             if orphans == 0 {
-                bindings::irq_domain_remove(self.hub.kernel());
+                bindings::irq_domain_remove(domain);
             } else {
-                bindings::axirq_irq_domain_abandon(self.hub.kernel());
+                bindings::axirq_irq_domain_abandon(domain);
             }
         }
-        if orphans != 0 {
-            self.hub.controller.report_orphans(orphans);
-        }
+        orphans
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Parts {
     pub boot_modules: Vec<PathBuf>,
     /// The kernel's own for tests to load, in /lib/axirq/extra.
     pub extra_modules: Vec<PathBuf>,
+    /// What the kernel's command line says besides.
+    pub append: Option<String>,
     /// Folder whose overlays (*.dtbo) go to the guest's /lib/firmware.
     pub overlays: Option<PathBuf>,
     pub busybox: PathBuf,
@@ -145,6 +147,7 @@ impl Board {
             device_tree: &images.device_tree,
             fabric: &fabric,
             control: &control,
+            append: parts.append.as_deref(),
         };
         let qemu_log = workspace.log("qemu.log");
         let (qemu, stdin, stdout) =
@@ -415,6 +418,7 @@ mod tests {
             modules: vec![folder.join("axirq.ko")],
             boot_modules: vec![folder.join("configfs.ko.xz")],
             extra_modules: vec![folder.join("uio.ko")],
+            append: None,
             overlays: Some(folder.to_path_buf()),
             busybox: folder.join("busybox"),
         }

@@ -60,6 +60,9 @@ struct PartsArgs {
     /// Modules of the kernel's own for tests to load, in the guest's /lib/axirq/extra
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     extra_modules: Vec<PathBuf>,
+    /// More for the kernel's command line, such as fw_devlink=off
+    #[arg(long, value_name = "TEXT")]
+    append: Option<String>,
     /// Folder of overlays (*.dtbo) for the guest's /lib/firmware
     #[arg(long, value_name = "DIR")]
     overlays: Option<PathBuf>,
@@ -161,6 +164,7 @@ fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
         modules: cli.parts.modules.clone(),
         boot_modules: cli.parts.boot_modules.clone(),
         extra_modules: cli.parts.extra_modules.clone(),
+        append: cli.parts.append.clone(),
         overlays: cli.parts.overlays.clone(),
         busybox: cli.parts.busybox.clone(),
     };

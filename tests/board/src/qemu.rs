@@ -20,6 +20,8 @@ pub struct Boot<'a> {
     pub fabric: &'a Path,
     /// plsim's control socket.
     pub control: &'a Path,
+    /// What the kernel's command line says besides.
+    pub append: Option<&'a str>,
 }
 
 /// The machine writes its device tree and ends.
@@ -37,6 +39,10 @@ pub fn boot(qemu: &Path, boot: &Boot) -> Command {
         r#"{{"driver":"vfio-user-pci","socket":{{"type":"unix","path":"{}"}},"addr":"1","x-no-posted-writes":true}}"#,
         boot.fabric.display()
     );
+    let arguments = match boot.append {
+        Some(more) => format!("{KERNEL_ARGUMENTS} {more}"),
+        None => KERNEL_ARGUMENTS.to_owned(),
+    };
     command
         .arg("-kernel")
         .arg(boot.kernel)
@@ -44,7 +50,7 @@ pub fn boot(qemu: &Path, boot: &Boot) -> Command {
         .arg(boot.initramfs)
         .arg("-dtb")
         .arg(boot.device_tree)
-        .args(["-append", KERNEL_ARGUMENTS, "-device", &fabric])
+        .args(["-append", &arguments, "-device", &fabric])
         .args([
             "-chardev",
             "stdio,id=console,signal=off",

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
@@ -287,6 +288,8 @@ fn claim_again_and_again(pin: &str, stop: &AtomicBool) -> u32 {
             }
             Err(error) => assert_eq!(error.raw_os_error(), Some(Errno::EBUSY as i32)),
         }
+        // The driver's turn.
+        thread::sleep(Duration::from_micros(500));
     }
     claimed
 }
@@ -294,11 +297,13 @@ fn claim_again_and_again(pin: &str, stop: &AtomicBool) -> u32 {
 fn claims_race_with_a_driver_that_chains() {
     let (mut rig, _consumers) = consumers();
     announce(CHAINED);
+    // Of an open that looked before the driver came.
+    announce(REFUSED);
     hand_over(BUTTONS, GPIO).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let claiming = scope.spawn(|| claim_again_and_again(BUTTONS_RAW, &stop));
-        for _ in 0..40 {
+        for _ in 0..20 {
             drivers::unbind(GPIO, BUTTONS);
             drivers::bind(GPIO, BUTTONS).unwrap();
         }
@@ -321,9 +326,8 @@ fn claims_race_with_a_driver_that_requests() {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let claiming = scope.spawn(|| claim_again_and_again(LEVEL, &stop));
-        for _ in 0..40 {
+        for _ in 0..20 {
             drivers::unbind(uio::DRIVER, ON_LEVEL);
-            // Until it is the driver's turn.
             until("the driver's turn", || {
                 bound(drivers::bind(uio::DRIVER, ON_LEVEL))
             });

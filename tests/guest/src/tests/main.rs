@@ -29,6 +29,7 @@ mod errors;
 mod examples;
 mod fuzz;
 mod gpio;
+mod irqchip;
 mod level;
 mod lifecycle;
 mod nodes;
@@ -99,6 +100,7 @@ const ALL: &[&[Test]] = &[
     sharing::TESTS,
     nodes::TESTS,
     consumers::TESTS,
+    irqchip::TESTS,
     crowd::TESTS,
     storms::TESTS,
     allocation::TESTS,
