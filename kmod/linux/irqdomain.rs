@@ -421,6 +421,7 @@ struct Tables<T>(PhantomData<T>);
 impl<T: Controller> Tables<T> {
     const KERNEL: &'static bindings::irq_domain_ops = &{
         let mut ops = *Self::USERS;
+        ops.match_ = None;
         ops.map = Some(map::<T, false>);
         ops.xlate = Some(xlate::<T>);
         ops.activate = Some(activate::<T>);
@@ -430,6 +431,7 @@ impl<T: Controller> Tables<T> {
     const USERS: &'static bindings::irq_domain_ops = &{
         // SAFETY: All fields are pointers and `Option`s of functions: zero means absent.
         let mut ops: bindings::irq_domain_ops = unsafe { MaybeUninit::zeroed().assume_init() };
+        ops.match_ = Some(no_match);
         ops.map = Some(map::<T, true>);
         ops.unmap = Some(bindings::axirq_irq_unmap);
         ops
@@ -488,6 +490,16 @@ fn flow(trigger: Trigger) -> (bindings::irq_flow_handler_t, u32) {
             bindings::IRQ_TYPE_LEVEL_HIGH,
         ),
     }
+}
+
+/// User space's domain has the controller's node, but no driver of the kernel may find it by that:
+/// not even before the other one is there.
+extern "C" fn no_match(
+    _domain: *mut bindings::irq_domain,
+    _node: *mut bindings::device_node,
+    _token: bindings::irq_domain_bus_token,
+) -> c_int {
+    0
 }
 
 /// # Safety
