@@ -138,11 +138,11 @@ impl<T: Controller> Hub<T> {
             self.users.fetch_or(bit(hwirq), Ordering::SeqCst);
         }
         fence(Ordering::SeqCst);
-        // SAFETY: No preconditions.
-        if self
-            .kernel_irq(hwirq)
-            .is_some_and(|irq| unsafe { bindings::axirq_irq_has_action(irq) })
-        {
+        let is_held = |irq| {
+            // SAFETY: No preconditions.
+            unsafe { bindings::axirq_irq_has_action(irq) }
+        };
+        if self.kernel_irq(hwirq).is_some_and(is_held) {
             self.release_for_users(hwirq);
             return Err(code::EBUSY);
         }

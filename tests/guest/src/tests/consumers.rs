@@ -69,8 +69,7 @@ const ON_BUTTONS: &str = "10012000.core";
 
 /// What the core says of a request that our chip refuses.
 const REFUSED: &str = "Failed to request resources for";
-const CHAINED: &str =
-    "a kernel driver has taken input 0 while user space holds it: it gets it once that has closed it";
+const CHAINED: &str = "a kernel driver has taken input 0 while user space holds it: it gets it once that has closed it";
 
 /// Drops what it holds in this order: the modules go last.
 struct Consumers {
@@ -83,11 +82,7 @@ fn consumers() -> (Rig, Consumers) {
     let rig = Rig::new();
     // Unloaded from the left: the last is what the one before it stands on.
     let uio = Extra::load("uio", c"");
-    let modules = [
-        Extra::load(GPIO, c""),
-        Extra::load(uio::DRIVER, c""),
-        uio,
-    ];
+    let modules = [Extra::load(GPIO, c""), Extra::load(uio::DRIVER, c""), uio];
     let overlay = Overlay::apply("consumers");
     paths::wait_for_node("axi_intc_0/7");
     paths::wait_for_node("btns_gpio/ip2intc_irpt");
@@ -377,7 +372,11 @@ fn assert_controller_goes_last(take_away: impl FnOnce()) {
         let device = event["DEVPATH"].rsplit('/').next().unwrap();
         order.extend(ALL.contains(&device).then(|| device.to_owned()));
     }
-    assert_eq!(order.last().map(String::as_str), Some(CONTROLLER), "{order:?}");
+    assert_eq!(
+        order.last().map(String::as_str),
+        Some(CONTROLLER),
+        "{order:?}"
+    );
 }
 
 /// Whoever still has a file of a driver that went is told, and can close it.

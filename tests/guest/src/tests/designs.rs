@@ -125,7 +125,7 @@ fn every_input_of_a_deep_cascade_works() {
         const TLR: usize = 0x4;
         const LOAD: u32 = 1 << 5;
         const TINT: u32 = 1 << 8;
-        const ENIT_ENT_UDT: u32 = 1 << 6 | 1 << 7 | 1 << 1;
+        const ENIT_ENT_UDT: u32 = (1 << 6) | (1 << 7) | (1 << 1);
         let timer = Mmio::open("deep_timer").unwrap();
         let interrupt = Interrupt::open("deep_timer/interrupt").unwrap();
         assert_eq!(attribute("deep_timer/interrupt", "controller"), BOTTOM);

@@ -134,11 +134,14 @@ fn lines_outlive_a_sleep_that_cost_the_fabric_its_power() {
     edge.arm().unwrap();
     level.arm().unwrap();
     rig.fabric.bus_reset().unwrap();
-    assert_eq!((rig.fabric.register("MER"), rig.fabric.register("IER")), (0, 0));
+    assert_eq!(
+        (rig.fabric.register("MER"), rig.fabric.register("IER")),
+        (0, 0)
+    );
     sleep();
     assert_eq!(
         (rig.fabric.register("MER"), rig.fabric.register("IER")),
-        (3, 1 << EDGE_INPUT | 1 << LEVEL_INPUT)
+        (3, (1 << EDGE_INPUT) | (1 << LEVEL_INPUT))
     );
     // Nothing to tell anybody.
     assert_eq!(rig.log.count("somebody else has written"), 0);
