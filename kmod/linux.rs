@@ -26,6 +26,8 @@ pub(crate) mod seq_file;
 pub(crate) mod time;
 pub(crate) mod wait;
 
+pub(crate) use core::sync::atomic;
+
 pub(crate) use compat::{code, swap_remove, Result};
 pub(crate) use kernel::{
     alloc::{flags::GFP_KERNEL, KBox, KVec},

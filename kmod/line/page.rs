@@ -5,7 +5,7 @@
 //! Written under the line's lock, hence by one CPU at a time; read by user space at any time, with
 //! no lock at all.
 
-use core::sync::atomic::{fence, AtomicU32, Ordering};
+use crate::linux::atomic::{fence, AtomicU32, Ordering};
 
 /// The page as 32-bit words: 64-bit atomics do not exist everywhere.
 pub(crate) type Words = [AtomicU32; 8];

@@ -6,6 +6,11 @@
 mod header;
 #[cfg(test)]
 mod ioctl;
+/// What of the kernel module's `linux` they use.
+#[cfg(test)]
+mod linux {
+    pub(crate) use std::sync::atomic;
+}
 #[cfg(test)]
 mod names;
 #[cfg(test)]
