@@ -86,7 +86,8 @@ fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
     let mut interrupts = KVec::new();
     for index in 0..node.interrupt_count() {
         let irq = node.interrupt_of_users(index).inspect_err(|&error| {
-            if error.to_errno() != code::EPROBE_DEFER.to_errno() {
+            // Its controller may only be late.
+            if error != code::EPROBE_DEFER && error != code::ENOMEM {
                 dev_err!(
                     log,
                     "interrupt {} of the node cannot be had ({}): does its controller have that input?",
@@ -149,23 +150,28 @@ fn windows(shared: &Shared, log: &Device, node: &Node<'_>, cell: &Name) -> Resul
         let Ok(range) = node.window(index) else {
             break;
         };
-        let region = Region::request(range, c"axirq").inspect_err(|_| {
-            dev_err!(
-                log,
-                "reg {:#x} of {:#x} bytes overlaps another device's: see /proc/iomem",
-                range.start,
-                range.size
-            );
+        let region = Region::request(range, c"axirq").inspect_err(|&error| {
+            if error == code::EBUSY {
+                dev_err!(
+                    log,
+                    "reg {:#x} of {:#x} bytes overlaps another device's: see /proc/iomem",
+                    range.start,
+                    range.size
+                );
+            }
         })?;
         regions.push(region, GFP_KERNEL)?;
-        let Ok(window) = Revocable::new(range) else {
-            dev_warn!(
-                log,
-                "reg {:#x} of {:#x} bytes is not whole pages: mapping it would give away its neighbours",
-                range.start,
-                range.size
-            );
-            continue;
+        let window = match Revocable::new(range) {
+            Err(error) if error == code::EINVAL => {
+                dev_warn!(
+                    log,
+                    "reg {:#x} of {:#x} bytes is not whole pages: mapping it would give away its neighbours",
+                    range.start,
+                    range.size
+                );
+                continue;
+            }
+            window => window?,
         };
         let mut name = Name::new();
         // A short literal and a number always fit.

@@ -113,22 +113,26 @@ impl platform::Driver for Intc {
                 "no usable reg: give the address and size of the controller"
             );
         })?;
-        let region = Region::request(window, c"axirq-intc").inspect_err(|_| {
-            dev_err!(
-                log,
-                "reg {:#x} of {:#x} bytes overlaps another device's: see /proc/iomem",
-                window.start,
-                window.size
-            );
+        let region = Region::request(window, c"axirq-intc").inspect_err(|&error| {
+            if error == code::EBUSY {
+                dev_err!(
+                    log,
+                    "reg {:#x} of {:#x} bytes overlaps another device's: see /proc/iomem",
+                    window.start,
+                    window.size
+                );
+            }
         })?;
         let clocks = Clocks::enable(device)?;
-        let registers = Mapping::new(window).inspect_err(|_| {
-            dev_err!(
-                log,
-                "reg of {:#x} bytes cannot be mapped: an AXI INTC has {:#x} at least",
-                window.size,
-                regs::SIZE
-            );
+        let registers = Mapping::new(window).inspect_err(|&error| {
+            if error == code::EINVAL {
+                dev_err!(
+                    log,
+                    "reg of {:#x} bytes cannot be mapped: an AXI INTC has {:#x} at least",
+                    window.size,
+                    regs::SIZE
+                );
+            }
         })?;
         if node.interrupt_count() == 0 {
             dev_err!(
@@ -139,7 +143,7 @@ impl platform::Driver for Intc {
         }
         let parent = node.interrupt(0).inspect_err(|&error| {
             // Its controller may only be late.
-            if error.to_errno() != code::EPROBE_DEFER.to_errno() {
+            if error != code::EPROBE_DEFER && error != code::ENOMEM {
                 dev_err!(
                     log,
                     "the parent interrupt cannot be had ({}): is it right, and of the trigger type that it had before?",

@@ -49,10 +49,12 @@ struct Overlays {
 impl kernel::Module for Overlays {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let subsystem =
-            configfs::Subsystem::new(c"device-tree", c"overlays").inspect_err(|_| {
-                pr_err!(
-                    "configfs refuses device-tree: does this kernel have overlays of its own?\n"
-                );
+            configfs::Subsystem::new(c"device-tree", c"overlays").inspect_err(|&error| {
+                if error == linux::code::EEXIST {
+                    pr_err!(
+                        "configfs has device-tree already: does this kernel have overlays of its own?\n"
+                    );
+                }
             })?;
         Ok(Self {
             _subsystem: subsystem,
@@ -81,7 +83,9 @@ impl Item {
             );
             return Err(linux::code::EBUSY);
         }
-        let copy = copy_of(blob)?;
+        let copy = copy_of(blob).inspect_err(|_| {
+            pr_err!("{}: no memory for the overlay: try again\n", self.name());
+        })?;
         match Overlay::apply(blob) {
             Ok(overlay) => {
                 self.overlay = Some(overlay);
@@ -89,6 +93,10 @@ impl Item {
                 Ok(())
             }
             Err(error) => {
+                if error == linux::code::ENOMEM {
+                    pr_err!("{}: no memory for the overlay: try again\n", self.name());
+                    return Err(error);
+                }
                 pr_err!(
                     "{}: the kernel refuses the overlay ({}): built with dtc -@? does the base tree have __symbols__ and the labels it names?\n",
                     self.name(),

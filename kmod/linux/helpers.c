@@ -155,9 +155,15 @@ void axirq_writel(u32 value, void __iomem *address)
 	writel(value, address);
 }
 
-bool axirq_request_mem_region(u64 start, u64 size, const char *name)
+int axirq_request_mem_region(u64 start, u64 size, const char *name)
 {
-	return request_mem_region(start, size, name);
+	if (request_mem_region(start, size, name))
+		return 0;
+	/* The kernel does not tell why. */
+	if (region_intersects(start, size, IORESOURCE_MEM | IORESOURCE_BUSY,
+			      IORES_DESC_NONE) == REGION_DISJOINT)
+		return -ENOMEM;
+	return -EBUSY;
 }
 
 void axirq_release_mem_region(u64 start, u64 size)

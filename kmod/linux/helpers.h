@@ -101,7 +101,7 @@ void __iomem *axirq_ioremap(u64 start, u64 size);
 void axirq_iounmap(void __iomem *base);
 u32 axirq_readl(const void __iomem *address);
 void axirq_writel(u32 value, void __iomem *address);
-bool axirq_request_mem_region(u64 start, u64 size, const char *name);
+int axirq_request_mem_region(u64 start, u64 size, const char *name);
 void axirq_release_mem_region(u64 start, u64 size);
 
 struct irq_domain *axirq_irq_domain_create(struct fwnode_handle *fwnode, unsigned int size,

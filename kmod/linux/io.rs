@@ -2,7 +2,11 @@
 
 //! Register windows: physical regions and their mappings into the kernel.
 
-use super::{bindings, code, compat::c_str, Result};
+use super::{
+    bindings, code,
+    compat::{c_str, to_result},
+    Result,
+};
 use core::ffi::{c_void, CStr};
 
 /// A physical range.
@@ -19,13 +23,10 @@ impl Region {
     /// `EBUSY` if any part of the range is claimed.
     pub(crate) fn request(range: Range, name: &'static CStr) -> Result<Self> {
         // SAFETY: The name lives as long as the module, hence longer than the region.
-        let free =
-            unsafe { bindings::axirq_request_mem_region(range.start, range.size, c_str(name)) };
-        if free {
-            Ok(Self(range))
-        } else {
-            Err(code::EBUSY)
-        }
+        to_result(unsafe {
+            bindings::axirq_request_mem_region(range.start, range.size, c_str(name))
+        })?;
+        Ok(Self(range))
     }
 }
 
