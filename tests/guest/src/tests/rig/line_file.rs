@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
+use std::os::fd::RawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::ptr::NonNull;
 use std::ptr::addr_of;
@@ -80,6 +81,11 @@ impl LineFile {
     /// Another descriptor of the same file.
     pub fn try_clone(&self) -> Self {
         Self(self.0.try_clone().unwrap())
+    }
+
+    /// For system calls with nothing in between.
+    pub fn as_fd_number(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 
     pub fn into_fd(self) -> OwnedFd {
