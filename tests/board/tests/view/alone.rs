@@ -92,7 +92,7 @@ fn every_way_out_gives_the_terminal_back() {
     let plsim = Plsim::start();
     for keys in ["q", "\x1b", "\x03", "\x1d"] {
         let mut person = Person::starts(&view(&plsim));
-        let before = person.settings();
+        let before = person.found.clone();
         person.sees(&["btns_gpio", "Esc"]);
         assert_ne!(person.settings(), before);
         person.types(keys);
@@ -103,7 +103,7 @@ fn every_way_out_gives_the_terminal_back() {
     }
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut person = Person::starts(&view(&plsim));
-        let before = person.settings();
+        let before = person.found.clone();
         person.sees(&["btns_gpio", "Esc"]);
         // Its finger is still on the button then.
         person.types("a");
@@ -195,7 +195,7 @@ fn panic_gives_the_terminal_back_and_can_be_read() {
     // Its message is to be on the screen yet.
     command.env("RUST_BACKTRACE", "0");
     let mut person = Person::starts(&command);
-    let before = person.settings();
+    let before = person.found.clone();
     assert_ne!(person.waits_for_the_end().code(), Some(0));
     assert_eq!(person.settings(), before);
     person.sees(&["the sky falls"]);

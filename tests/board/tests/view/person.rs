@@ -20,6 +20,8 @@ pub const ROWS: u16 = 24;
 pub const COLUMNS: u16 = 80;
 
 pub struct Person {
+    /// The terminal as the program found it.
+    pub found: Termios,
     keyboard: File,
     /// Held open: a terminal whose programs have all ended keeps its settings.
     terminal: OwnedFd,
@@ -51,6 +53,8 @@ impl Person {
             child.env(name, value.unwrap_or_default());
         }
         let child = child.stdin(end()).stdout(end()).stderr(end());
+        // Before anybody can have changed them.
+        let found = tcgetattr(pty.slave.as_fd()).unwrap();
         let child = child.spawn().unwrap();
         let screen = vt100::Parser::new(ROWS, COLUMNS, 0);
         let screen = Arc::new(Mutex::new(screen));
@@ -62,6 +66,7 @@ impl Person {
             }
         });
         Self {
+            found,
             keyboard: File::from(pty.master),
             terminal: pty.slave,
             screen,
