@@ -2,10 +2,16 @@
 
 //! The registers of one AXI INTC, driven: start, mask, unmask, ack, take what is pending, stop.
 //!
-//! Who writes what: IAR acts on single bits at once, so acknowledging needs no lock. Enables are
-//! changed under one, hardware and mirror together: `enabled` is what IER has to be. A bit of the
-//! mirror is set before the hardware's and cleared after it, so an input that may interrupt is
-//! never missing from it for the handler, which reads it without the lock.
+//! Who touches what: IAR acts on single bits at once, so acknowledging an edge needs no lock. Enables
+//! are changed under one, hardware and mirror together: `enabled` is what IER has to be. The handler
+//! takes it as well, to look at latches and enables of one moment:
+//!
+//! ```text
+//!   handler, without the lock     waiter
+//!   reads ISR: a level's latch
+//!                                 clears the source; clears the latch; enables
+//!   reads `enabled`: pending, it seems, though nothing is
+//! ```
 //!
 //! Others may write the registers as well: a debugger, another master of the bus, a bitstream
 //! that is loaded again. What they do cannot be seen when it happens, only looked for: when a line
@@ -56,18 +62,17 @@ pub(crate) struct Chip {
     has_set_clear: bool,
     /// The parent forgets a level that does not fall: take all before leaving.
     parent_is_edge: bool,
-    enabled: AtomicU32,
-    writes: RawSpinLock<Phase>,
+    enables: RawSpinLock<Enables>,
     /// Whether the log has been told that the bus reads all ones.
     told_dead: AtomicBool,
     spurious: AtomicU32,
 }
 
-/// Whether the output may be on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Running,
-    Quiesced,
+struct Enables {
+    /// What IER has to be.
+    enabled: u32,
+    /// The output is off for good.
+    quiesced: bool,
 }
 
 /// What [`Chip::check`] found.
@@ -123,8 +128,13 @@ impl Chip {
             edges: edges & inputs,
             has_set_clear: has_set && has_clear,
             parent_is_edge: parent == Trigger::Edge,
-            enabled: AtomicU32::new(0),
-            writes: RawSpinLock::new(Phase::Running, Class::REGISTER_SHADOW)?,
+            enables: RawSpinLock::new(
+                Enables {
+                    enabled: 0,
+                    quiesced: false,
+                },
+                Class::REGISTER_SHADOW,
+            )?,
             told_dead: AtomicBool::new(false),
             spurious: AtomicU32::new(0),
         }))
@@ -144,16 +154,16 @@ impl Chip {
     fn pending(&self) -> u32 {
         // ISR and the mirror of IER say what the optional IPR would, in one read as well. The
         // mirror also keeps a bus that reads all-ones from naming lines that nobody waits for.
-        self.registers.read32::<ISR>() & self.enabled.load(Ordering::Acquire) & self.inputs
+        let enables = self.enables.lock();
+        self.registers.read32::<ISR>() & enables.enabled & self.inputs
     }
 
     /// After the system slept: if the fabric lost its power, what the registers held is put back.
     pub(crate) fn resume(&self) {
-        let phase = self.writes.lock();
-        let enabled = self.enabled.load(Ordering::Relaxed);
-        if *phase == Phase::Quiesced
+        let enables = self.enables.lock();
+        if enables.quiesced
             || self.registers.read32::<MER>() == MER_ME | MER_HIE
-                && self.registers.read32::<IER>() == enabled
+                && self.registers.read32::<IER>() == enables.enabled
         {
             return;
         }
@@ -161,7 +171,7 @@ impl Chip {
         self.registers.write32::<MER>(MER_ME | MER_HIE);
         // As in `start`. Levels are latched again.
         self.registers.write32::<IAR>(u32::MAX);
-        self.registers.write32::<IER>(enabled);
+        self.registers.write32::<IER>(enables.enabled);
     }
 
     /// Looks whether the registers are as they were left, and sets them so if they are not: else a
@@ -192,20 +202,19 @@ impl Chip {
     /// Makes the output fall and rise again, if anything is pending: for a parent that waits for an
     /// edge.
     fn raise_again(&self) {
-        let phase = self.writes.lock();
-        if *phase == Phase::Running {
+        let enables = self.enables.lock();
+        if !enables.quiesced {
             self.registers.write32::<IER>(0);
-            self.registers
-                .write32::<IER>(self.enabled.load(Ordering::Relaxed));
+            self.registers.write32::<IER>(enables.enabled);
         }
     }
 
     fn restore(&self) -> Found {
-        let phase = self.writes.lock();
-        if *phase == Phase::Quiesced {
+        let enables = self.enables.lock();
+        if enables.quiesced {
             return Found::AsLeft;
         }
-        let enabled = self.enabled.load(Ordering::Relaxed);
+        let enabled = enables.enabled;
         let (mer, ier) = (
             self.registers.read32::<MER>(),
             self.registers.read32::<IER>(),
@@ -244,31 +253,29 @@ impl Controller for Chip {
 
     fn mask(&self, hwirq: u32) {
         let bit = bit(hwirq);
-        let _writes = self.writes.lock();
-        let enabled = self.enabled.load(Ordering::Relaxed) & !bit;
+        let mut enables = self.enables.lock();
+        enables.enabled &= !bit;
         if self.has_set_clear {
             self.registers.write32::<CIE>(bit);
         } else {
-            self.registers.write32::<IER>(enabled);
+            self.registers.write32::<IER>(enables.enabled);
         }
-        self.enabled.store(enabled, Ordering::Release);
     }
 
     fn unmask(&self, hwirq: u32) {
         let bit = bit(hwirq);
+        let mut enables = self.enables.lock();
         // A level's latch was set again for as long as the source asserted; now is the time to
         // clear it. If the source still asserts, the latch is back before IER is, and nothing is
         // lost. An edge that came while masked stays latched and fires.
         if self.edges & bit == 0 {
             self.registers.write32::<IAR>(bit);
         }
-        let _writes = self.writes.lock();
-        let enabled = self.enabled.load(Ordering::Relaxed) | bit;
-        self.enabled.store(enabled, Ordering::Release);
+        enables.enabled |= bit;
         if self.has_set_clear {
             self.registers.write32::<SIE>(bit);
         } else {
-            self.registers.write32::<IER>(enabled);
+            self.registers.write32::<IER>(enables.enabled);
         }
     }
 
@@ -343,8 +350,8 @@ impl Controller for Chip {
     }
 
     fn quiesce(&self) {
-        let mut phase = self.writes.lock();
-        *phase = Phase::Quiesced;
+        let mut enables = self.enables.lock();
+        enables.quiesced = true;
         self.registers.write32::<IER>(0);
         self.registers.write32::<MER>(0);
     }
