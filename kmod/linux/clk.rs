@@ -30,7 +30,8 @@ impl Clocks {
 impl Drop for Clocks {
     fn drop(&mut self) {
         if self.count > 0 {
-            // SAFETY: Enabled by `enable`, disabled nowhere else. Clocks outlive their consumers.
+            // SAFETY: Enabled by `enable`, disabled nowhere else. A provider that can go has been
+            // linked to the device, which the driver core unbinds before it.
             unsafe { bindings::axirq_clocks_disable(self.count, self.clocks) };
         }
     }
