@@ -23,6 +23,7 @@ make userspace   the crate and the command line tool, for the board
 make overlays    the device-tree overlays (.dtbo)
 make install     KDIR=… [DESTDIR=…]: the modules, into the kernel's module folder, and the udev rule
 make lint        formatting and lints, user space and kernel
+make bindings    the binding schema, and all overlays against it and the kernel's own
 make doc         the crate's documentation, in .build/userspace/doc
 make clean       remove what was built; the cache stays
 make distclean   clean, and remove the cache ($(AXIRQ_CACHE))

@@ -106,8 +106,8 @@ key() {
 tools() {
 	rustc --version
 	bindgen --version
-	clang --version | head -n 1
-	aarch64-linux-gnu-gcc-14 --version | head -n 1
+	clang --version | sed -n 1p
+	aarch64-linux-gnu-gcc-14 --version | sed -n 1p
 }
 
 # Makes the entries of the same kind go that nobody has asked for since yesterday: another checkout may
