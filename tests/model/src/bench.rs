@@ -11,6 +11,7 @@ use crate::{
     kmod::line::{state::Condition, subscription::Subscription, Line},
     linux::{
         board::{Board, Options},
+        code,
         irq::Descriptor,
         Arc, Result,
     },
@@ -125,6 +126,20 @@ impl Bench {
             "edges that nobody waits for go on"
         );
         assert!(!self.irq().is_unmasked());
+    }
+
+    /// The device goes beside a read that blocks and an edge: the read ends with one or the other.
+    pub(crate) fn end_beside_a_read(&self, file: &Arc<File>) {
+        let reader = thread::spawn({
+            let file = file.clone();
+            move || file.subscription.take_or_sleep()
+        });
+        self.irq().edge();
+        self.line.end();
+        match reader.join().unwrap() {
+            Ok(taken) => assert_eq!(taken.count, 1),
+            Err(error) => assert_eq!(error, code::ENODEV),
+        }
     }
 
     fn finish(self) {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The hard interrupt leaves all waking to the work item, as it does when many wait.
 
-use crate::{
-    bench::{at_most, explore, CROWD},
-    linux::code,
-};
+use crate::bench::{at_most, explore, CROWD};
 use loom::thread::spawn;
 
 #[test]
@@ -68,16 +65,6 @@ fn line_goes_beside_its_work_item() {
 #[test]
 fn device_goes_beside_the_work_item() {
     explore(CROWD, at_most(2), |bench| {
-        let file = bench.open();
-        let reader = spawn({
-            let file = file.clone();
-            move || file.subscription.take_or_sleep()
-        });
-        bench.irq().edge();
-        bench.line.end();
-        match reader.join().unwrap() {
-            Ok(taken) => assert_eq!(taken.count, 1),
-            Err(error) => assert_eq!(error, code::ENODEV),
-        }
+        bench.end_beside_a_read(&bench.open());
     });
 }

@@ -75,16 +75,7 @@ fn close_beside_a_level_ends_masked() {
 fn blocked_read_ends_when_the_device_goes() {
     explore(EDGE, at_most(3), |bench| {
         let file = bench.open();
-        let reader = spawn({
-            let file = file.clone();
-            move || file.subscription.take_or_sleep()
-        });
-        bench.irq().edge();
-        bench.line.end();
-        match reader.join().unwrap() {
-            Ok(taken) => assert_eq!(taken.count, 1),
-            Err(error) => assert_eq!(error, code::ENODEV),
-        }
+        bench.end_beside_a_read(&file);
         assert!(!bench.irq().is_claimed() && !bench.irq().is_unmasked());
         assert_eq!(bench.line.condition(), None);
         assert_eq!(file.subscription.arm(), Err(code::ENODEV));

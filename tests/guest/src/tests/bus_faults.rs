@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Hardware that misbehaves: a bus that answers all ones, a source that never falls.
 
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -17,6 +16,8 @@ use crate::rig::PATIENCE;
 use crate::rig::QUIET;
 use crate::rig::Rig;
 use crate::rig::demo;
+use crate::rig::drivers::bind;
+use crate::rig::drivers::unbind;
 use crate::rig::kernel_log::announce;
 use crate::rig::line_file::LineFile;
 use crate::rig::overlay::Overlay;
@@ -50,7 +51,7 @@ fn dead_bus_at_probe_is_refused() {
 }
 
 fn bus_that_dies_shuts_the_controller_off_and_it_recovers() {
-    const DRIVER: &str = "/sys/bus/platform/drivers/axirq-intc";
+    const DRIVER: &str = "axirq-intc";
     const DEVICE: &str = "10000000.interrupt-controller";
 
     let (mut rig, _demo) = Rig::with_demo();
@@ -80,8 +81,8 @@ fn bus_that_dies_shuts_the_controller_off_and_it_recovers() {
 
     rig.fabric.fault_all_ones(false).unwrap();
     drop((edge, level));
-    fs::write(format!("{DRIVER}/unbind"), DEVICE).unwrap();
-    fs::write(format!("{DRIVER}/bind"), DEVICE).unwrap();
+    unbind(DRIVER, DEVICE);
+    bind(DRIVER, DEVICE).unwrap();
     wait_for_demo();
     rig.interrupt_once();
 }

@@ -14,6 +14,8 @@ use nix::unistd::getpid;
 
 use crate::rig::Rig;
 use crate::rig::attribute;
+use crate::rig::drivers::bind;
+use crate::rig::drivers::unbind;
 use crate::rig::line_file::CONTINUOUS;
 use crate::rig::line_file::LineFile;
 use crate::rig::overlay::Overlay;
@@ -218,7 +220,7 @@ fn event_at_the_bottom_of_a_cascade_costs_four_accesses_a_controller_above() {
 }
 
 fn middle_of_a_cascade_comes_and_goes() {
-    const DRIVER: &str = "/sys/bus/platform/drivers/axirq-intc";
+    const DRIVER: &str = "axirq-intc";
     const DEVICE: &str = "10021000.interrupt-controller";
     let (mut rig, _overlay) = deep_cascade();
     run(async {
@@ -234,7 +236,7 @@ fn middle_of_a_cascade_comes_and_goes() {
                 // Perhaps with an interrupt under way through all three.
                 rig.fabric.pulse(BOTTOM, 3).unwrap();
             }
-            fs::write(format!("{DRIVER}/unbind"), DEVICE).unwrap();
+            unbind(DRIVER, DEVICE);
             for (pin, wait) in pins.iter().zip(waits) {
                 match wait.await.unwrap() {
                     Err(Error::Gone { .. }) => {}
@@ -253,7 +255,7 @@ fn middle_of_a_cascade_comes_and_goes() {
                 tokio::join!(event(&above), async { rig.fabric.pulse(TOP, 0).unwrap() });
             assert_eq!(woken.count, 1);
             drop(LineFile::open("deep_intc_0/31"));
-            fs::write(format!("{DRIVER}/bind"), DEVICE).unwrap();
+            bind(DRIVER, DEVICE).unwrap();
             wait_for(&DEEP_NODES);
             for (cell, input) in [(MIDDLE, 1), (BOTTOM, 3), (BOTTOM, 2)] {
                 interrupts_once(&mut rig, cell, input).await;

@@ -2,7 +2,6 @@
 //! Modules, overlays and drivers come and go, in any order and many times.
 
 use std::fs;
-use std::io;
 
 use axirq::Error;
 use axirq::Interrupt;
@@ -13,6 +12,9 @@ use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::Rig;
 use crate::rig::demo;
+use crate::rig::drivers::bind;
+use crate::rig::drivers::hand_over;
+use crate::rig::drivers::unbind;
 use crate::rig::kernel_log::announce;
 use crate::rig::line_file::LineFile;
 use crate::rig::modules;
@@ -39,18 +41,10 @@ crate::tests![
     clocks_run_while_devices_are_bound,
 ];
 
-const INTC_DRIVER: &str = "/sys/bus/platform/drivers/axirq-intc";
-const IP_DRIVER: &str = "/sys/bus/platform/drivers/axirq";
+const INTC_DRIVER: &str = "axirq-intc";
+const IP_DRIVER: &str = "axirq";
 const INTC: &str = "10000000.interrupt-controller";
 const BUTTONS: &str = "10001000.gpio";
-
-fn unbind(driver: &str, device: &str) {
-    fs::write(format!("{driver}/unbind"), device).unwrap();
-}
-
-fn bind(driver: &str, device: &str) -> io::Result<()> {
-    fs::write(format!("{driver}/bind"), device)
-}
 
 fn overlay_comes_and_goes_200_times() {
     let mut rig = Rig::new();
@@ -176,13 +170,11 @@ fn ip_core_unbound_under_a_waiter_and_bound_again() {
 }
 
 fn ip_core_is_bound_by_driver_override() {
-    const DEVICE: &str = "/sys/bus/platform/devices/10007000.strange";
     let _rig = Rig::new();
     let _overlay = Overlay::apply("unknown-ip");
     paths::wait_for_node(EDGE);
     assert!(!has_nodes("strange_0"));
-    fs::write(format!("{DEVICE}/driver_override"), "axirq").unwrap();
-    bind(IP_DRIVER, "10007000.strange").unwrap();
+    hand_over("10007000.strange", IP_DRIVER).unwrap();
     paths::wait_for_node("strange_0/irq_out");
     paths::wait_for_node("strange_0/regs");
     drop(LineFile::open("strange_0/irq_out"));

@@ -15,6 +15,9 @@ use crate::rig::PATIENCE;
 use crate::rig::Rig;
 use crate::rig::attribute;
 use crate::rig::child::Child;
+use crate::rig::drivers::bind;
+use crate::rig::drivers::hand_over;
+use crate::rig::drivers::unbind;
 use crate::rig::kernel_log::announce;
 use crate::rig::line_file::LineFile;
 use crate::rig::overlay::Overlay;
@@ -32,8 +35,7 @@ crate::tests![
     core_waits_for_a_clock_without_a_driver,
 ];
 
-const DRIVER: &str = "/sys/bus/platform/drivers/axirq";
-const DEVICES: &str = "/sys/bus/platform/devices";
+const DRIVER: &str = "axirq";
 
 /// Bound by a compatible in `of_id=`.
 const BUTTONS: &str = "10001000.gpio";
@@ -42,17 +44,8 @@ const ACCELERATOR: &str = "10005000.TopLevel";
 const DMA: &str = "10060000.dma";
 const MEMORY: &str = "10040000.axi_bram_ctrl";
 
-fn bind(device: &str) {
-    fs::write(format!("{DRIVER}/bind"), device).unwrap_or_else(|error| panic!("{device}: {error}"));
-}
-
-fn unbind(device: &str) {
-    fs::write(format!("{DRIVER}/unbind"), device).unwrap();
-}
-
 fn bind_by_override(device: &str) {
-    fs::write(format!("{DEVICES}/{device}/driver_override"), "axirq").unwrap();
-    bind(device);
+    hand_over(device, DRIVER).unwrap_or_else(|error| panic!("{device}: {error}"));
 }
 
 fn apply(name: &str) -> Overlay {
@@ -198,11 +191,11 @@ fn clocks_of_each_core_run_while_it_is_bound() {
     // However it is used.
     let file = LineFile::open("axi_dma/s2mm_introut");
     let window = Mmio::open("axi_dma").unwrap();
-    unbind(DMA);
+    unbind(DRIVER, DMA);
     assert_eq!(both(), (4, 2));
     drop((file, window));
-    unbind(ACCELERATOR);
-    bind(ACCELERATOR);
+    unbind(DRIVER, ACCELERATOR);
+    bind(DRIVER, ACCELERATOR).unwrap();
     assert_eq!(both(), (4, 2));
     // With a clock of its own, which goes with it.
     overlay.remove();
@@ -256,7 +249,7 @@ fn cores_are_unbound_and_bound_while_they_are_in_use() {
                 waiting.wait();
             }
             let user = (round % 4 == 0).then(|| mapped(cell));
-            unbind(device);
+            unbind(DRIVER, device);
             assert!(!has_nodes(cell), "{cell}");
             for file in [&open, &waiting] {
                 assert_eq!(file.arm(), Err(Errno::ENODEV), "{cell}");
@@ -269,7 +262,7 @@ fn cores_are_unbound_and_bound_while_they_are_in_use() {
                 assert_eq!(user.end(), died, "{cell}");
             }
             assert!(!rig.fabric.is_enabled(input), "{cell}");
-            bind(device);
+            bind(DRIVER, device).unwrap();
             paths::wait_for_node(pin);
             // What is open knows nothing of the new one, and the new one nothing of the old.
             assert_eq!(open.arm(), Err(Errno::ENODEV));
