@@ -92,25 +92,23 @@ fn every_way_out_gives_the_terminal_back() {
     let plsim = Plsim::start();
     for keys in ["q", "\x1b", "\x03", "\x1d"] {
         let mut person = Person::starts(&view(&plsim));
-        let before = person.found.clone();
         person.sees(&["btns_gpio", "Esc"]);
-        assert_ne!(person.settings(), before);
+        assert_ne!(person.settings(), person.found);
         person.types(keys);
         assert_eq!(person.waits_for_the_end().code(), Some(0), "{keys:?}");
-        assert_eq!(person.settings(), before, "{keys:?}");
+        assert_eq!(person.settings(), person.found, "{keys:?}");
         person.waits("empty screen", |screen| screen.trim().is_empty());
         assert!(!person.is_covered(), "{keys:?}");
     }
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut person = Person::starts(&view(&plsim));
-        let before = person.found.clone();
         person.sees(&["btns_gpio", "Esc"]);
         // Its finger is still on the button then.
         person.types("a");
         person.sees(&["a[#]"]);
         person.sends(signal);
         assert_eq!(person.waits_for_the_end().code(), Some(128 + signal as i32));
-        assert_eq!(person.settings(), before, "{signal}");
+        assert_eq!(person.settings(), person.found, "{signal}");
         person.waits("empty screen", |screen| screen.trim().is_empty());
         assert!(!person.is_covered(), "{signal}");
         assert_eq!(
@@ -195,9 +193,8 @@ fn panic_gives_the_terminal_back_and_can_be_read() {
     // Its message is to be on the screen yet.
     command.env("RUST_BACKTRACE", "0");
     let mut person = Person::starts(&command);
-    let before = person.found.clone();
     assert_ne!(person.waits_for_the_end().code(), Some(0));
-    assert_eq!(person.settings(), before);
+    assert_eq!(person.settings(), person.found);
     person.sees(&["the sky falls"]);
     assert!(!person.is_covered());
 }

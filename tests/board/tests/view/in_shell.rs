@@ -74,6 +74,14 @@ impl Bench {
         person
     }
 
+    /// The view has the terminal.
+    fn view(&self) -> Person {
+        let mut person = self.shell();
+        person.types("\x1d");
+        person.sees(VIEW);
+        person
+    }
+
     fn signs(&self, sign: &str) {
         fs::write(self.path("signs").join(sign), "").unwrap();
     }
@@ -128,14 +136,10 @@ fn keys_before_the_view_s_are_the_guest_s() {
 #[test]
 fn shell_that_ends_under_the_view_ends_both() {
     let bench = Bench::new();
-    let mut person = Person::starts(&bench.command());
-    let before = person.settings();
-    person.sees(&["guest# "]);
-    person.types("\x1d");
-    person.sees(VIEW);
+    let mut person = bench.view();
     bench.signs(EXIT);
     assert_eq!(person.waits_for_the_end().code(), Some(0));
-    assert_eq!(person.settings(), before);
+    assert_eq!(person.settings(), person.found);
     person.sees(&["guest# "]);
     assert!(!person.is_covered());
 }
@@ -144,18 +148,14 @@ fn shell_that_ends_under_the_view_ends_both() {
 fn view_s_switch_and_signals_end_everything() {
     for signal in [None, Some(Signal::SIGTERM), Some(Signal::SIGINT)] {
         let bench = Bench::new();
-        let mut person = Person::starts(&bench.command());
-        let before = person.settings();
-        person.sees(&["guest# "]);
-        person.types("\x1d");
-        person.sees(VIEW);
+        let mut person = bench.view();
         match signal {
             None => person.types("x"),
             Some(signal) => person.sends(signal),
         }
         let code = signal.map_or(0, |signal| 128 + signal as i32);
         assert_eq!(person.waits_for_the_end().code(), Some(code));
-        assert_eq!(person.settings(), before);
+        assert_eq!(person.settings(), person.found);
         person.sees(&["guest# "]);
         assert!(!person.is_covered());
         let left: Vec<_> = fs::read_dir(bench.path("tmp")).unwrap().collect();
