@@ -92,6 +92,11 @@ impl LineFile {
         self.0.into()
     }
 
+    /// As [`Self::open_blocking`]; none if it cannot be opened.
+    pub fn open_blocking_if_there(pin: &str) -> Option<Self> {
+        File::open(paths::node(pin)).ok().map(Self)
+    }
+
     pub fn arm(&self) -> nix::Result<u64> {
         let mut sequence = 0;
         // SAFETY: The kernel writes one u64 to a valid place.
@@ -219,6 +224,14 @@ impl Mapping {
                 ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
             )
         }
+    }
+}
+
+impl Mapping {
+    /// Reads the first word.
+    pub fn touch(&self) {
+        // SAFETY: A mapping is a page at least; whether it can be read is what is tried.
+        unsafe { self.at.cast::<u32>().read_volatile() };
     }
 }
 
