@@ -36,12 +36,17 @@ use crate::protocol::Described;
 use crate::protocol::Event;
 use crate::protocol::Input;
 use crate::protocol::Irq;
+use crate::protocol::Mapped;
+use crate::protocol::Mishap;
 use crate::protocol::Pins;
 use crate::protocol::Recorded;
 use crate::protocol::Registers;
 use crate::protocol::Request;
+use crate::protocol::SinkStatus;
+use crate::protocol::SourceStatus;
 use crate::protocol::TraceVerb;
 use crate::protocol::TrainStatus;
+use crate::protocol::Way;
 use crate::protocol::is_answer;
 
 /// Why a request has no good answer.
@@ -237,6 +242,38 @@ impl<S: Read + Write> Client<S> {
         self.order(&Request::BusReset)
     }
 
+    /// The PS's memory as masters in the fabric know it.
+    pub fn memory(&mut self) -> Result<Vec<Mapped>, Error> {
+        self.ask(&Request::Memory)
+    }
+
+    /// Has the source before a DMA's S2MM channel send packets; [`crate::models::stream::pattern`] is what is in them.
+    pub fn send_packets(&mut self, cell: &str, length: u64, count: u64) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Send {
+            cell,
+            length,
+            count,
+        })
+    }
+
+    pub fn source(&mut self, cell: &str) -> Result<SourceStatus, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Source { cell })
+    }
+
+    /// What came out of a DMA's MM2S channel.
+    pub fn sink(&mut self, cell: &str) -> Result<SinkStatus, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Sink { cell })
+    }
+
+    /// How fast a DMA's channel moves, in bytes a second; at 0 it stands still.
+    pub fn rate(&mut self, cell: &str, way: Way, rate: u64) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Rate { cell, way, rate })
+    }
+
     pub fn irq(&mut self) -> Result<Irq, Error> {
         self.ask(&Request::Irq)
     }
@@ -267,6 +304,22 @@ impl<S: Read + Write> Client<S> {
     /// Holds the PL-to-GIC wire high.
     pub fn fault_irq(&mut self, on: bool) -> Result<(), Error> {
         self.order(&Request::StuckIrq(on))
+    }
+
+    /// Lets the transfer that runs, or else the next, fail after so many bytes.
+    pub fn fault_transfer(
+        &mut self,
+        cell: &str,
+        way: Way,
+        mishap: Mishap,
+        after: u64,
+    ) -> Result<(), Error> {
+        self.order(&Request::Transfer {
+            cell: cell.to_owned(),
+            way,
+            mishap: Some(mishap),
+            after,
+        })
     }
 
     pub fn fault_vanish(&mut self) -> Result<(), Error> {

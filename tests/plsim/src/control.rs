@@ -194,6 +194,9 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
         Request::Input { cell, input } => return answer(fabric.input_status(&cell, input)),
         Request::Counts { cell } => return answer(fabric.counts(&cell)),
         Request::Peek { cell } => return answer(fabric.peek(&cell)),
+        Request::Memory => return json(&fabric.memory_map()),
+        Request::Source { cell } => return answer(fabric.source(&cell)),
+        Request::Sink { cell } => return answer(fabric.sink(&cell)),
         Request::Irq => return json(&fabric.irq()),
         Request::Violations => return json(&fabric.violations()),
         Request::Trace(TraceVerb::Dump) => return json(&fabric.take_trace()),
@@ -214,6 +217,18 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
             register,
             value,
         } => fabric.poke(&cell, &register, value),
+        Request::Send {
+            cell,
+            length,
+            count,
+        } => fabric.send(&cell, length, count),
+        Request::Rate { cell, way, rate } => fabric.set_rate(&cell, way, rate),
+        Request::Transfer {
+            cell,
+            way,
+            mishap,
+            after,
+        } => fabric.fail_transfer(&cell, way, mishap, after),
         Request::BusReset => {
             fabric.bus_reset();
             Ok(())

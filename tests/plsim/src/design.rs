@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Design files: TOML in, the specifications of a fabric out. `designs/demo.toml` shows every key.
+//! Design files: TOML in, the specifications of a fabric out. `designs/demo.toml` and `designs/data.toml` show every key.
 
+mod dma;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -41,37 +44,37 @@ pub enum DesignError {
         "cell number {number} has no `{key}`; every [[cell]] needs `name`, `type` and `offset`"
     )]
     Missing { number: usize, key: &'static str },
-    #[error("cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio or axi_timer")]
+    #[error(
+        "cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio, axi_timer or axi_dma"
+    )]
     Kind { cell: String, kind: String },
     #[error("cell `{cell}`: {reason}")]
     Cell { cell: String, reason: String },
     #[error(
-        "a design has a `window` of its own, or `adds-to` a design file that has one and adds to no other itself"
+        "a design has a `window` of its own, or `adds-to` a design file that has one, or that adds to one that has, and so on"
     )]
     Base,
     #[error(transparent)]
     Build(#[from] BuildError),
 }
 
-/// Reads a design file, with the one that it adds to, and builds their fabric.
+/// Reads a design file, with the one that it adds to and so on, and builds their fabric.
 pub fn load(path: &Path, intx: Intx) -> Result<Fabric, DesignError> {
-    let design = read(path)?;
-    let design = match &design.adds_to {
-        None => design,
-        Some(base) => {
-            let path = path.with_file_name(base);
-            let base = read(&path)?;
-            let window = base.window;
-            if base.adds_to.is_some() || design.window.is_some() {
-                return Err(DesignError::Base);
-            }
-            Design {
-                window,
-                adds_to: None,
-                cell: base.cell.into_iter().chain(design.cell).collect(),
-            }
+    let mut design = read(path)?;
+    let mut seen = vec![path.to_owned()];
+    while let Some(base) = &design.adds_to {
+        let path = path.with_file_name(base);
+        if design.window.is_some() || seen.contains(&path) {
+            return Err(DesignError::Base);
         }
-    };
+        let base = read(&path)?;
+        seen.push(path);
+        design = Design {
+            window: base.window,
+            adds_to: base.adds_to,
+            cell: base.cell.into_iter().chain(design.cell).collect(),
+        };
+    }
     build(design, intx)
 }
 
@@ -173,8 +176,7 @@ struct IntcCell {
     me_clear: Option<MeClear>,
     #[serde(default)]
     input_delay_us: u32,
-    #[serde(default)]
-    output: Wiring,
+    output: Option<Wiring>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +205,11 @@ struct GpioCell {
     dout_default_2: u32,
     /// Absent, the IP is synthesised without interrupt logic.
     interrupt: Option<Wiring>,
+    /// Output pins that lead to other cells, by bit.
+    #[serde(default)]
+    pins: BTreeMap<String, Wiring>,
+    #[serde(default, rename = "pins-2")]
+    pins_2: BTreeMap<String, Wiring>,
 }
 
 #[derive(Deserialize)]
@@ -216,18 +223,11 @@ struct TimerCell {
     width: Option<u32>,
     #[serde(default)]
     one_timer_only: bool,
-    #[serde(default)]
-    interrupt: Wiring,
+    interrupt: Option<Wiring>,
 }
 
 /// `"ps"` or `["CELL", INPUT]`.
 struct Wiring(Target);
-
-impl Default for Wiring {
-    fn default() -> Self {
-        Self(Target::Nowhere)
-    }
-}
 
 impl<'de> Deserialize<'de> for Wiring {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -265,6 +265,14 @@ impl<'de> Deserialize<'de> for Wiring {
     }
 }
 
+/// The outputs of a cell, in the model's order.
+fn wires<const N: usize>(outputs: [Option<Wiring>; N]) -> Vec<(usize, Target)> {
+    let numbered = outputs.into_iter().enumerate();
+    numbered
+        .filter_map(|(number, wiring)| Some((number, wiring?.0)))
+        .collect()
+}
+
 fn take_string(table: &mut Table, number: usize, key: &'static str) -> Result<String, DesignError> {
     match table.remove(key) {
         Some(Value::String(text)) => Ok(text),
@@ -289,6 +297,7 @@ fn spec(number: usize, mut table: Table) -> Result<Spec, DesignError> {
         "axi_intc" => cell(table).and_then(|cell| intc(&name, cell)),
         "axi_gpio" => cell(table).and_then(|cell| gpio(&name, cell)),
         "axi_timer" => cell(table).and_then(|cell| timer(&name, cell)),
+        "axi_dma" => cell(table).and_then(|cell| dma::spec(&name, cell)),
         _ => return Err(DesignError::Kind { cell: name, kind }),
     };
     built.map_err(|reason| DesignError::Cell { cell: name, reason })
@@ -333,7 +342,7 @@ fn intc(name: &str, cell: IntcCell) -> Result<Spec, String> {
         offset: cell.offset,
         size: cell.size,
         core: Core::Intc(Intc::new(params)),
-        output: cell.output.0,
+        outputs: wires([cell.output]),
     })
 }
 
@@ -380,13 +389,32 @@ fn gpio(name: &str, cell: GpioCell) -> Result<Spec, String> {
         }
         None => None,
     };
+    let width2 = second.map_or(0, |second| second.width);
+    let mut pins = pins("pins", cell.pins, 0, first.width)?;
+    pins.extend(self::pins("pins-2", cell.pins_2, 1, width2)?);
     Ok(Spec {
         name: name.to_owned(),
         offset: cell.offset,
         size: cell.size,
         core: Core::Gpio(Gpio::new(first, second, cell.interrupt.is_some())),
-        output: cell.interrupt.unwrap_or_default().0,
+        outputs: wires([cell.interrupt]).into_iter().chain(pins).collect(),
     })
+}
+
+/// The wired pins of a channel, by the model's number of them.
+fn pins(
+    key: &str,
+    wired: BTreeMap<String, Wiring>,
+    channel: usize,
+    width: u32,
+) -> Result<Vec<(usize, Target)>, String> {
+    let numbered = wired.into_iter().map(|(bit, wiring)| {
+        let bit = bit.parse().ok().filter(|bit| *bit < width).ok_or_else(|| {
+            format!("`{key}` names a bit `{bit}`, but the channel is {width} wide, from 0")
+        })?;
+        Ok((gpio::pin_output(channel, bit), wiring.0))
+    });
+    numbered.collect()
 }
 
 fn timer(name: &str, cell: TimerCell) -> Result<Spec, String> {
@@ -413,7 +441,7 @@ fn timer(name: &str, cell: TimerCell) -> Result<Spec, String> {
         offset: cell.offset,
         size: cell.size,
         core: Core::Timer(Timer::new(params)),
-        output: cell.interrupt.0,
+        outputs: wires([cell.interrupt]),
     })
 }
 

@@ -4,11 +4,13 @@
 //!
 //! - `fabric/build.rs` turns specifications into a fabric, or says what is wrong with them;
 //! - `fabric/bus.rs` is the CPU's side: the window, counters, violations;
-//! - `fabric/bench.rs` is a person's side: buttons, external wires, pulse trains, faults.
+//! - `fabric/bench.rs` is a person's side: buttons, external wires, pulse trains, faults;
+//! - `fabric/streams.rs` is what stands at the other end of a DMA's streams, and what can go wrong there.
 
 mod bench;
 mod build;
 mod bus;
+mod streams;
 
 use std::collections::VecDeque;
 
@@ -22,6 +24,10 @@ use crate::Nanos;
 use crate::Wire;
 use crate::faults::Faults;
 use crate::intx::Intx;
+use crate::memory::Memory;
+use crate::models::dma;
+use crate::models::dma::Dma;
+use crate::models::gpio;
 use crate::models::gpio::Gpio;
 use crate::models::intc::Intc;
 use crate::models::timer;
@@ -35,6 +41,7 @@ pub enum Core {
     Intc(Intc),
     Gpio(Gpio),
     Timer(Timer),
+    Dma(Dma),
 }
 
 impl Core {
@@ -44,6 +51,7 @@ impl Core {
             Self::Intc(_) => "axi_intc",
             Self::Gpio(_) => "axi_gpio",
             Self::Timer(_) => "axi_timer",
+            Self::Dma(_) => "axi_dma",
         }
     }
 
@@ -52,6 +60,7 @@ impl Core {
             Self::Intc(intc) => intc,
             Self::Gpio(gpio) => gpio,
             Self::Timer(timer) => timer,
+            Self::Dma(dma) => dma,
         }
     }
 
@@ -60,6 +69,7 @@ impl Core {
             Self::Intc(intc) => intc,
             Self::Gpio(gpio) => gpio,
             Self::Timer(timer) => timer,
+            Self::Dma(dma) => dma,
         }
     }
 
@@ -67,7 +77,7 @@ impl Core {
     fn inputs(&self) -> usize {
         match self {
             Self::Intc(intc) => usize::try_from(intc.params().inputs).unwrap_or(0),
-            Self::Gpio(_) => 0,
+            Self::Gpio(_) | Self::Dma(_) => 0,
             Self::Timer(_) => timer::FREEZE + 1,
         }
     }
@@ -75,14 +85,30 @@ impl Core {
     fn active_level(&self, input: usize) -> bool {
         match self {
             Self::Intc(intc) => intc.active_level(input),
-            Self::Gpio(_) | Self::Timer(_) => true,
+            Self::Gpio(_) | Self::Timer(_) | Self::Dma(_) => true,
         }
     }
 
-    fn idle_output(&self) -> bool {
+    /// The level of an output before anything happens.
+    fn idle_output(&self, output: usize) -> bool {
         match self {
             Self::Intc(intc) => intc.idle_output(),
-            Self::Gpio(_) | Self::Timer(_) => false,
+            Self::Gpio(gpio) => gpio.idle_output(output),
+            Self::Timer(_) | Self::Dma(_) => false,
+        }
+    }
+
+    /// An output's name, as the block has it.
+    fn output_name(&self, output: usize) -> String {
+        match self {
+            Self::Intc(_) => "irq".to_owned(),
+            Self::Gpio(_) => gpio::output_name(output),
+            Self::Timer(_) => "interrupt".to_owned(),
+            Self::Dma(_) => dma::OUTPUTS
+                .get(output)
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 }
@@ -90,12 +116,14 @@ impl Core {
 /// Where an output goes, by index into the cells.
 #[derive(Clone, Copy)]
 enum Wired {
-    Nowhere,
     Ps,
     Input { cell: usize, input: usize },
 }
 
+/// An output that leads somewhere.
 struct Output {
+    /// The model's number of it.
+    number: usize,
     level: bool,
     to: Wired,
 }
@@ -117,7 +145,7 @@ struct Cell {
     offset: u32,
     size: u32,
     core: Core,
-    output: Output,
+    outputs: Vec<Output>,
     inputs: Vec<InputWire>,
     wake: Option<Nanos>,
     /// By index into the model's registers.
@@ -139,6 +167,7 @@ struct Train {
 /// An output that was driven; its effect is still to come.
 struct Driven {
     cell: usize,
+    output: usize,
     level: bool,
 }
 
@@ -161,6 +190,7 @@ pub struct Fabric {
     intx: Intx,
     faults: Faults,
     trace: Trace,
+    memory: Memory,
     violations: bus::Violations,
     events: Vec<Event>,
 }
@@ -169,6 +199,9 @@ pub struct Fabric {
 struct Port<'a> {
     now: Nanos,
     cell: usize,
+    name: &'a str,
+    memory: &'a mut Memory,
+    violations: &'a mut bus::Violations,
     driven: &'a mut VecDeque<Driven>,
     wake: &'a mut Option<Nanos>,
 }
@@ -179,17 +212,23 @@ impl Wire for Port<'_> {
     }
 
     fn drive(&mut self, output: usize, level: bool) {
-        // Every model so far has one output.
-        if output == 0 {
-            self.driven.push_back(Driven {
-                cell: self.cell,
-                level,
-            });
-        }
+        self.driven.push_back(Driven {
+            cell: self.cell,
+            output,
+            level,
+        });
     }
 
     fn wake_at(&mut self, when: Option<Nanos>) {
         *self.wake = when;
+    }
+
+    fn memory(&mut self) -> &mut Memory {
+        self.memory
+    }
+
+    fn blame(&mut self, what: &str) {
+        self.violations.add(format!("{}: {what}", self.name));
     }
 }
 
@@ -203,6 +242,11 @@ impl Fabric {
     /// Size of the window in bytes.
     pub fn window(&self) -> u32 {
         self.window
+    }
+
+    /// The memory that masters in the fabric reach.
+    pub fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
     }
 
     /// The wire to the PS as QEMU is told of it.
@@ -260,22 +304,29 @@ impl Fabric {
         cell: usize,
         call: impl FnOnce(&mut dyn Model, &mut dyn Wire) -> R,
     ) -> R {
+        self.with_core(cell, |core, wire| call(core.model_mut(), wire))
+    }
+
+    fn with_core<R>(&mut self, cell: usize, call: impl FnOnce(&mut Core, &mut dyn Wire) -> R) -> R {
         let target = &mut self.cells[cell];
         let mut port = Port {
             now: self.now,
             cell,
+            name: &target.name,
+            memory: &mut self.memory,
+            violations: &mut self.violations,
             driven: &mut self.driven,
             wake: &mut target.wake,
         };
-        call(target.core.model_mut(), &mut port)
+        call(&mut target.core, &mut port)
     }
 
     /// Carries every driven output to where it leads, in order, until nothing moves. The wiring has no cycle, and a
     /// train sends only after an acknowledge, so this ends.
     fn settle(&mut self) {
         loop {
-            while let Some(Driven { cell, level }) = self.driven.pop_front() {
-                self.carry(cell, level);
+            while let Some(driven) = self.driven.pop_front() {
+                self.carry(&driven);
             }
             if !self.send_next_pulse() {
                 break;
@@ -284,14 +335,17 @@ impl Fabric {
         self.tell_pins();
     }
 
-    fn carry(&mut self, cell: usize, level: bool) {
-        let output = &mut self.cells[cell].output;
+    fn carry(&mut self, driven: &Driven) {
+        let level = driven.level;
+        let outputs = &mut self.cells[driven.cell].outputs;
+        let Some(output) = outputs.iter_mut().find(|o| o.number == driven.output) else {
+            return;
+        };
         if output.level == level {
             return;
         }
         output.level = level;
         match output.to {
-            Wired::Nowhere => {}
             Wired::Ps => self.drive_ps(),
             Wired::Input { cell, input } => {
                 self.cells[cell].inputs[input].source = Some(level);
@@ -304,7 +358,8 @@ impl Fabric {
         let driven = self
             .cells
             .iter()
-            .any(|cell| matches!(cell.output.to, Wired::Ps) && cell.output.level);
+            .flat_map(|cell| &cell.outputs)
+            .any(|output| matches!(output.to, Wired::Ps) && output.level);
         let level = driven || self.ps.stuck;
         if level == self.ps.level {
             return;

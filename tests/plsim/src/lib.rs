@@ -10,6 +10,7 @@
 //!
 //! - [`models`]: one IP each. A model knows its registers and, through [`Wire`], nothing but time and its own pins.
 //! - [`fabric`]: the address map, the wiring, what is counted and recorded. Passive: it is told what time it is.
+//! - [`memory`]: the PS's memory, for models that are masters on the bus.
 //! - [`intx`]: when the PL-to-GIC wire becomes an event for QEMU.
 //! - [`protocol`] and [`client`]: the control socket as its users see it (`PROTOCOL.md`).
 //! - with the feature `serve` (default): `design` (TOML to fabric), `sim` (lock and clock), `control`, `vfio`, `serve`.
@@ -25,6 +26,7 @@ pub mod design;
 pub mod fabric;
 pub mod faults;
 pub mod intx;
+pub mod memory;
 pub mod models;
 pub mod protocol;
 #[cfg(feature = "serve")]
@@ -34,6 +36,8 @@ pub mod sim;
 pub mod trace;
 #[cfg(feature = "serve")]
 pub mod vfio;
+
+use memory::Memory;
 
 /// Time in nanoseconds since the simulator started.
 pub type Nanos = u64;
@@ -63,6 +67,12 @@ pub trait Wire {
 
     /// Asks for one [`Model::tick`] at that time, in place of what was asked before.
     fn wake_at(&mut self, when: Option<Nanos>);
+
+    /// The PS's memory as the model's master ports reach it.
+    fn memory(&mut self) -> &mut Memory;
+
+    /// Notes that the CPU did what no driver should.
+    fn blame(&mut self, what: &str);
 }
 
 /// An IP as the bus and the wires see it. Offsets are those of aligned 32-bit words; a model answers any of them.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The IP models: each one a struct with registers and pins, testable alone.
 
+pub mod dma;
 pub mod gpio;
 pub mod intc;
+pub mod stream;
 pub mod timer;
 
 #[cfg(test)]

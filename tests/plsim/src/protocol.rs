@@ -84,6 +84,23 @@ pub enum Request {
         value: u32,
     },
     BusReset,
+    Memory,
+    Send {
+        cell: String,
+        length: u64,
+        count: u64,
+    },
+    Source {
+        cell: String,
+    },
+    Sink {
+        cell: String,
+    },
+    Rate {
+        cell: String,
+        way: Way,
+        rate: u64,
+    },
     Irq,
     Violations,
     Trace(TraceVerb),
@@ -93,6 +110,13 @@ pub enum Request {
         cell: String,
         input: u32,
         on: bool,
+    },
+    /// Without a mishap: one asked for before does not happen.
+    Transfer {
+        cell: String,
+        way: Way,
+        mishap: Option<Mishap>,
+        after: u64,
     },
     Vanish,
     Watch,
@@ -108,13 +132,49 @@ pub enum TraceVerb {
     Dump,
 }
 
+/// A channel of a master: from memory to the stream, or from the stream to memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Mm2s,
+    S2mm,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mm2s => "mm2s",
+            Self::S2mm => "s2mm",
+        })
+    }
+}
+
+/// What can go wrong with a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    Internal,
+    Slave,
+    Decode,
+}
+
+impl Mishap {
+    const ALL: [Self; 3] = [Self::Internal, Self::Slave, Self::Decode];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Slave => "slave",
+            Self::Decode => "decode",
+        }
+    }
+}
+
 /// Why a line is no request.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ParseError {
     #[error(
         "unknown request `{0}`; known are: cells, design, press, release, set, read, raise, lower, pulse, train, \
-         train-status, input, counts, reset-counts, peek, poke, bus-reset, irq, violations, trace, fault, watch, mark, \
-         echo, reset"
+         train-status, input, counts, reset-counts, peek, poke, bus-reset, memory, send, source, sink, rate, irq, violations, \
+         trace, fault, watch, mark, echo, reset"
     )]
     Unknown(String),
     #[error("{what}; usage: {usage}")]
@@ -165,6 +225,35 @@ impl Words<'_> {
             channel @ 1..=2 => Ok(channel),
             other => Err(self.wrong(format!("CHANNEL is {other}, but there are only 1 and 2"))),
         }
+    }
+
+    fn way(&mut self) -> Result<Way, ParseError> {
+        match self.word("CHANNEL")?.as_str() {
+            "mm2s" => Ok(Way::Mm2s),
+            "s2mm" => Ok(Way::S2mm),
+            other => Err(self.wrong(format!("`{other}` is neither mm2s nor s2mm"))),
+        }
+    }
+
+    /// The mishap and when it comes, or `off`.
+    fn mishap(&mut self) -> Result<(Option<Mishap>, u64), ParseError> {
+        let word = self.word("the mishap")?;
+        if word == "off" {
+            return Ok((None, 0));
+        }
+        let known = Mishap::ALL.into_iter().find(|known| known.word() == word);
+        match known {
+            Some(mishap) => Ok((Some(mishap), self.number("AFTER")?)),
+            None => Err(self.wrong(format!("no mishap is called `{word}`"))),
+        }
+    }
+
+    /// A number that may be left out.
+    fn or(&mut self, default: u64, what: &str) -> Result<u64, ParseError> {
+        if self.words.clone().next().is_none() {
+            return Ok(default);
+        }
+        self.number(what)
     }
 
     fn switch(&mut self) -> Result<bool, ParseError> {
@@ -246,11 +335,17 @@ fn usage(verb: &str) -> Option<&'static str> {
         "peek" => "peek CELL",
         "poke" => "poke CELL REGISTER VALUE",
         "bus-reset" => "bus-reset",
+        "memory" => "memory",
+        "send" => "send CELL LENGTH [COUNT]",
+        "source" => "source CELL",
+        "sink" => "sink CELL",
+        "rate" => "rate CELL mm2s|s2mm RATE",
         "irq" => "irq",
         "violations" => "violations",
         "trace" => "trace on|off|dump",
         "fault" => {
-            "fault all-ones on|off, fault stuck INTC N on|off, fault irq on|off, fault vanish"
+            "fault all-ones on|off, fault stuck INTC N on|off, fault irq on|off, \
+             fault transfer CELL mm2s|s2mm internal|slave|decode AFTER, fault transfer CELL mm2s|s2mm off, fault vanish"
         }
         "watch" => "watch",
         "mark" => "mark WORD…",
@@ -321,6 +416,23 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
             value: words.small("VALUE")?,
         },
         "bus-reset" => Request::BusReset,
+        "memory" => Request::Memory,
+        "send" => Request::Send {
+            cell: words.word("CELL")?,
+            length: words.number("LENGTH")?,
+            count: words.or(1, "COUNT")?,
+        },
+        "source" => Request::Source {
+            cell: words.word("CELL")?,
+        },
+        "sink" => Request::Sink {
+            cell: words.word("CELL")?,
+        },
+        "rate" => Request::Rate {
+            cell: words.word("CELL")?,
+            way: words.way()?,
+            rate: words.number("RATE")?,
+        },
         "irq" => Request::Irq,
         "violations" => Request::Violations,
         "trace" => Request::Trace(match words.word("on, off or dump")?.as_str() {
@@ -337,6 +449,17 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
                 on: words.switch()?,
             },
             "irq" => Request::StuckIrq(words.switch()?),
+            "transfer" => {
+                let cell = words.word("CELL")?;
+                let way = words.way()?;
+                let (mishap, after) = words.mishap()?;
+                Request::Transfer {
+                    cell,
+                    way,
+                    mishap,
+                    after,
+                }
+            }
             "vanish" => Request::Vanish,
             other => return Err(words.wrong(format!("no fault is called `{other}`"))),
         },
@@ -377,6 +500,15 @@ impl fmt::Display for Request {
                 value,
             } => write!(f, "poke {cell} {register} {value:#x}"),
             Self::BusReset => f.write_str("bus-reset"),
+            Self::Memory => f.write_str("memory"),
+            Self::Send {
+                cell,
+                length,
+                count,
+            } => write!(f, "send {cell} {length} {count}"),
+            Self::Source { cell } => write!(f, "source {cell}"),
+            Self::Sink { cell } => write!(f, "sink {cell}"),
+            Self::Rate { cell, way, rate } => write!(f, "rate {cell} {way} {rate}"),
             Self::Irq => f.write_str("irq"),
             Self::Violations => f.write_str("violations"),
             Self::Trace(TraceVerb::On) => f.write_str("trace on"),
@@ -387,6 +519,13 @@ impl fmt::Display for Request {
                 write!(f, "fault stuck {cell} {input} {}", switch(*on))
             }
             Self::StuckIrq(on) => write!(f, "fault irq {}", switch(*on)),
+            Self::Transfer {
+                cell,
+                way,
+                mishap: Some(mishap),
+                after,
+            } => write!(f, "fault transfer {cell} {way} {} {after}", mishap.word()),
+            Self::Transfer { cell, way, .. } => write!(f, "fault transfer {cell} {way} off"),
             Self::Vanish => f.write_str("fault vanish"),
             Self::Watch => f.write_str("watch"),
             Self::Mark(text) => write!(f, "mark {text}"),
@@ -408,7 +547,16 @@ pub struct Described {
     pub edge: u32,
     /// A GPIO's, from channel 1.
     pub channels: Vec<Shape>,
-    pub output: Destination,
+    /// Its outputs that lead somewhere.
+    pub outputs: Vec<Pin>,
+}
+
+/// An output pin, and where it leads.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Pin {
+    /// What the block calls it, as in `irq`.
+    pub pin: String,
+    pub to: Destination,
 }
 
 /// A GPIO channel as it was synthesised.
@@ -432,7 +580,6 @@ pub enum Direction {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Destination {
-    Nowhere,
     Ps,
     Input { cell: String, input: u32 },
 }
@@ -457,6 +604,46 @@ pub struct TrainStatus {
 pub struct Input {
     pub level: u8,
     pub raised: u64,
+}
+
+/// A line of the answer to `memory`: a piece of the PS's memory that masters in the fabric know of.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Mapped {
+    pub address: u64,
+    pub size: u64,
+    pub readable: bool,
+    pub writable: bool,
+    /// False if it is there, but an access from here gets a slave error.
+    pub reachable: bool,
+}
+
+/// Answer to `source`: packets and bytes sent, packets still to send.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct SourceStatus {
+    pub packets: u64,
+    pub bytes: u64,
+    pub left: u64,
+}
+
+/// Answer to `sink`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct SinkStatus {
+    /// Packets and bytes that came.
+    pub packets: u64,
+    pub bytes: u64,
+    /// Bytes of a packet that has begun.
+    pub open: u64,
+    pub last: Option<Packet>,
+}
+
+/// A packet that a sink got.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Packet {
+    pub length: u64,
+    /// CRC-32 as in Ethernet and zip files.
+    pub crc32: u32,
+    /// Its first 64 bytes, in hexadecimal.
+    pub head: String,
 }
 
 /// Answer to `irq`: the PL-to-GIC wire.

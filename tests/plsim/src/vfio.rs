@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The fabric as a PCI device behind vfio-user: BAR0 is the window, INTx pin A the wire to the PS.
+//! The fabric as a PCI device behind vfio-user: BAR0 is the window, INTx pin A the wire to the PS, and the guest's
+//! memory what the fabric's masters reach.
 
+mod dma;
 mod pci;
 
 use std::fs::File;
@@ -78,7 +80,10 @@ impl Device {
             config: Config::new(self.window),
         };
         let result = self.server.run(&mut backend);
-        self.sim.with(|fabric| fabric.intx().disconnect());
+        self.sim.with(|fabric| {
+            fabric.memory().clear();
+            fabric.intx().disconnect();
+        });
         Ok(result?)
     }
 }
@@ -197,18 +202,31 @@ impl ServerBackend for Backend {
 
     fn dma_map(
         &mut self,
-        _flags: DmaMapFlags,
-        _offset: u64,
-        _address: u64,
-        _size: u64,
-        _fd: Option<File>,
+        flags: DmaMapFlags,
+        offset: u64,
+        address: u64,
+        size: u64,
+        fd: Option<File>,
     ) -> io::Result<()> {
-        // QEMU offers the guest's memory to every device; no model reaches for it.
-        Ok(())
+        let (region, wrong) = dma::region(flags, offset, size, fd);
+        if let Some(wrong) = wrong {
+            // A refusal would end QEMU's device; a guest that never goes there misses nothing.
+            eprintln!("plsim: guest memory at {address:#x} is out of reach: {wrong}");
+        }
+        let done = self.sim.with(|fabric| fabric.memory().map(address, region));
+        done.map_err(io::Error::other)
     }
 
-    fn dma_unmap(&mut self, _flags: DmaUnmapFlags, _address: u64, _size: u64) -> io::Result<()> {
-        Ok(())
+    fn dma_unmap(&mut self, flags: DmaUnmapFlags, address: u64, size: u64) -> io::Result<()> {
+        // Under the fabric's lock, so between two bursts: the next one of a transfer that runs meets no memory.
+        self.sim.with(|fabric| {
+            let memory = fabric.memory();
+            if flags.contains(DmaUnmapFlags::UNMAP_ALL) {
+                memory.clear();
+                return Ok(());
+            }
+            memory.unmap(address, size).map_err(io::Error::other)
+        })
     }
 
     fn reset(&mut self) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::path::PathBuf;
@@ -28,7 +29,10 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use plsim::client::Client as Control;
+use plsim::models::stream::checksum;
+use plsim::models::stream::pattern;
 use plsim::protocol::Request;
+use plsim::protocol::Way;
 use tempfile::TempDir;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_ACTION_TRIGGER;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_ACTION_UNMASK;
@@ -40,6 +44,7 @@ use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 use vfio_user::Client as Qemu;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/designs/demo.toml");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/designs/data.toml");
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const ISR: u64 = 0x00;
@@ -54,8 +59,12 @@ struct Plsim {
 }
 
 fn serve(folder: &Path, arguments: &[&str]) -> Command {
+    serve_design(DEMO, folder, arguments)
+}
+
+fn serve_design(design: &str, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plsim"));
-    command.args(["serve", "--design", DEMO, "--socket"]);
+    command.args(["serve", "--design", design, "--socket"]);
     command.arg(folder.join("vfio")).arg("--control");
     command.arg(folder.join("control")).args(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -64,8 +73,13 @@ fn serve(folder: &Path, arguments: &[&str]) -> Command {
 
 impl Plsim {
     fn start(arguments: &[&str]) -> Self {
+        Self::with_design(DEMO, arguments)
+    }
+
+    fn with_design(design: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = serve(folder.path(), arguments).spawn().unwrap();
+        let mut command = serve_design(design, folder.path(), arguments);
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -234,6 +248,85 @@ fn train_runs_on_acknowledges_alone() {
     let status = control.train_status("axi_intc_0", 3).unwrap();
     assert_eq!((status.sent, status.left), (PULSES, 0));
     assert_eq!(control.irq().unwrap().fired, PULSES);
+}
+
+const DATA_INTC: u64 = 0x8_1000;
+const DMA: u64 = 0x9_0000;
+const S2MM: u64 = DMA + 0x30;
+
+/// Runs one transfer of `axi_dma_0` from its stream to memory, and gives its status.
+fn receive(qemu: &mut Qemu, eventfd: &EventFd, address: u32, length: u32) -> u32 {
+    write(qemu, S2MM, 0x5001);
+    write(qemu, S2MM + 0x18, address);
+    write(qemu, S2MM + 0x28, length);
+    assert_eq!(fires(eventfd, PATIENCE), 1);
+    let status = read(qemu, S2MM + 0x04);
+    write(qemu, S2MM + 0x04, 0x7000);
+    write(qemu, DATA_INTC + IAR, u32::MAX);
+    status & 0x7ff3
+}
+
+#[test]
+fn data_moves_through_memory_that_qemu_has_mapped() {
+    const RAM: u64 = 0x4000_0000;
+    let mut plsim = Plsim::with_design(DATA, &["--keep"]);
+    let mut qemu = plsim.qemu();
+    let mut control = plsim.control();
+    let eventfd = listen(&mut qemu);
+    write(&mut qemu, DATA_INTC + MER, 3);
+    write(&mut qemu, DATA_INTC + IER, 0x3);
+    control.send_packets("axi_dma_0", 10_000, 3).unwrap();
+
+    assert_eq!(receive(&mut qemu, &eventfd, RAM as u32, 0x4000), 0x4041);
+    let memory = tempfile::tempfile().unwrap();
+    memory.set_len(0x10_0000).unwrap();
+    qemu.dma_map(0x1000, RAM, 0x8000, memory.as_raw_fd())
+        .unwrap();
+    let map = control.memory().unwrap();
+    assert_eq!((map.len(), map[0].address, map[0].size), (1, RAM, 0x8000));
+    assert!(map[0].reachable && map[0].writable);
+
+    write(&mut qemu, S2MM, 0x4);
+    assert_eq!(
+        receive(&mut qemu, &eventfd, RAM as u32 + 0x40, 0x4000),
+        0x1002
+    );
+    let packet = control.source("axi_dma_0").unwrap().packets - 1;
+    let mut bytes = vec![0; 10_000];
+    memory.read_exact_at(&mut bytes, 0x1040).unwrap();
+    assert_eq!(bytes, pattern(packet, 0, 10_000));
+    assert_eq!(read(&mut qemu, S2MM + 0x28), 10_000);
+
+    // What the guest wrote goes out.
+    memory.write_all_at(&[0x5a; 3000], 0x2000).unwrap();
+    write(&mut qemu, DMA, 0x5001);
+    write(&mut qemu, DMA + 0x18, RAM as u32 + 0x1000);
+    write(&mut qemu, DMA + 0x28, 3000);
+    assert_eq!(fires(&eventfd, PATIENCE), 1);
+    let last = control.sink("axi_dma_0").unwrap().last.unwrap();
+    assert_eq!((last.length, last.crc32), (3000, checksum(&[0x5a; 3000])));
+    write(&mut qemu, DMA + 0x04, 0x7000);
+    write(&mut qemu, DATA_INTC + IAR, u32::MAX);
+
+    // Half way, the memory goes.
+    control.rate("axi_dma_0", Way::S2mm, 0).unwrap();
+    write(&mut qemu, S2MM + 0x28, 0x4000);
+    qemu.dma_unmap(RAM, 0x8000).unwrap();
+    control.rate("axi_dma_0", Way::S2mm, 1_000_000).unwrap();
+    assert_eq!(fires(&eventfd, PATIENCE), 1);
+    assert_eq!(read(&mut qemu, S2MM + 0x04) & 0x7ff1, 0x4041);
+
+    // Memory that is not there on the other side is one that refuses; the next QEMU has none of it.
+    qemu.dma_map(0, RAM, 0x20_0000, memory.as_raw_fd()).unwrap();
+    assert!(!control.memory().unwrap()[0].reachable);
+    qemu.shutdown().unwrap();
+    drop(qemu);
+    let mut qemu = plsim.qemu();
+    assert_eq!(read(&mut qemu, S2MM + 0x04), 0x0001_0001);
+    assert_eq!(control.memory().unwrap(), []);
+    let pid = Pid::from_raw(plsim.child.id().try_into().unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert!(plsim.wait().success());
 }
 
 #[test]

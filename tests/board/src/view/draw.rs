@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn wide_channel_takes_several_rows() {
-        use plsim::protocol::{Described, Destination, Direction, Shape};
+        use plsim::protocol::{Described, Direction, Shape};
         let shape = Shape {
             width: 32,
             direction: Direction::In,
@@ -409,7 +409,7 @@ mod tests {
             inputs: 0,
             edge: 0,
             channels: vec![shape],
-            output: Destination::Nowhere,
+            outputs: Vec::new(),
         };
         let rows = text(&drawn(&Picture::new(&[wide]), 80, 24));
         assert!(rows[2].contains("a_gpio_with_qui…   0a[ ]"), "{rows:#?}");

@@ -126,14 +126,21 @@ impl Picture {
             return;
         }
         for input in 0..cell.inputs {
-            let source = design.iter().find(|other| {
-                matches!(&other.output, Destination::Input { cell: to, input: at }
+            let leads_here = |to: &Destination| {
+                matches!(to, Destination::Input { cell: to, input: at }
                     if *to == cell.cell && *at == input)
+            };
+            let source = design.iter().find_map(|other| {
+                let output = other.outputs.iter().find(|pin| leads_here(&pin.to))?;
+                Some(match other.outputs.len() {
+                    1 => other.cell.clone(),
+                    _ => format!("{}/{}", other.cell, output.pin),
+                })
             });
             self.lines.push(Line {
                 controller: cell.cell.clone(),
                 input,
-                source: source.map(|source| source.cell.clone()),
+                source,
                 edge: bit(cell.edge, input),
                 level: false,
                 enabled: false,
@@ -269,23 +276,29 @@ pub fn bit(word: u32, bit: u32) -> bool {
 pub mod tests {
     use super::*;
     use plsim::protocol::Count;
+    use plsim::protocol::Pin;
 
-    fn cell(name: &str, kind: &str, output: Destination) -> Described {
+    fn cell(name: &str, kind: &str, outputs: &[Destination]) -> Described {
+        let pins = ["first", "second"].into_iter().zip(outputs);
+        let pin = |(pin, to): (&str, &Destination)| Pin {
+            pin: pin.into(),
+            to: to.clone(),
+        };
         Described {
             cell: name.into(),
             kind: kind.into(),
             inputs: 0,
             edge: 0,
             channels: Vec::new(),
-            output,
+            outputs: pins.map(pin).collect(),
         }
     }
 
-    fn gpio(name: &str, channels: &[(u32, Direction)], output: Destination) -> Described {
+    fn gpio(name: &str, channels: &[(u32, Direction)], outputs: &[Destination]) -> Described {
         let shape = |&(width, direction): &(u32, Direction)| Shape { width, direction };
         Described {
             channels: channels.iter().map(shape).collect(),
-            ..cell(name, "axi_gpio", output)
+            ..cell(name, "axi_gpio", outputs)
         }
     }
 
@@ -300,18 +313,14 @@ pub mod tests {
             Described {
                 inputs: 4,
                 edge: 0b0100,
-                ..cell("intc", "axi_intc", Destination::Ps)
+                ..cell("intc", "axi_intc", &[Destination::Ps])
             },
-            gpio("btns", &[(2, Direction::In)], input(0)),
-            gpio("leds", &[(4, Direction::Out)], Destination::Nowhere),
-            gpio(
-                "mixed",
-                &[(1, Direction::Out), (2, Direction::Both)],
-                Destination::Nowhere,
-            ),
+            gpio("btns", &[(2, Direction::In)], &[input(0)]),
+            gpio("leds", &[(4, Direction::Out)], &[]),
+            gpio("mixed", &[(1, Direction::Out), (2, Direction::Both)], &[]),
             Described {
                 inputs: 3,
-                ..cell("timer", "axi_timer", input(2))
+                ..cell("timer", "axi_timer", &[input(2)])
             },
         ]
     }
@@ -333,7 +342,9 @@ pub mod tests {
 
     #[test]
     fn picture_shows_what_the_design_has() {
-        let picture = Picture::new(&design());
+        let mut design = design();
+        design.push(cell("dma", "axi_dma", &[input(1), input(3)]));
+        let picture = Picture::new(&design);
         let labels: Vec<String> = picture.channels.iter().map(Channel::label).collect();
         assert_eq!(labels, ["btns", "leds", "mixed/1", "mixed/2"]);
         let buttons: Vec<_> = picture.buttons.iter().map(|b| (b.channel, b.bit)).collect();
@@ -347,12 +358,12 @@ pub mod tests {
             sources,
             [
                 (Some("btns"), false),
-                (None, false),
+                (Some("dma/first"), false),
                 (Some("timer"), true),
-                (None, false)
+                (Some("dma/second"), false)
             ]
         );
-        assert_eq!(picture.cells.len(), 5);
+        assert_eq!(picture.cells.len(), 6);
     }
 
     #[test]
@@ -460,7 +471,7 @@ pub mod tests {
 
     #[test]
     fn widest_channel_has_all_its_bits() {
-        let wide = gpio("wide", &[(32, Direction::In)], Destination::Nowhere);
+        let wide = gpio("wide", &[(32, Direction::In)], &[]);
         let picture = Picture::new(&[wide]);
         assert_eq!(
             (picture.buttons.len(), picture.channels[0].inward),

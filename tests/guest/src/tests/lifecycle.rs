@@ -15,7 +15,6 @@ use crate::rig::demo;
 use crate::rig::drivers::bind;
 use crate::rig::drivers::hand_over;
 use crate::rig::drivers::unbind;
-use crate::rig::is_debug_kernel;
 use crate::rig::kernel_log::announce;
 use crate::rig::line_file::LineFile;
 use crate::rig::modules;
@@ -29,7 +28,7 @@ use crate::rig::tasks::soon;
 use crate::rig::wait_for_demo;
 
 crate::tests![
-    overlay_comes_and_goes_again_and_again,
+    overlay_comes_and_goes_200_times,
     open_file_holds_the_module,
     open_window_holds_the_module,
     unloaded_module_comes_back_clean,
@@ -47,13 +46,11 @@ const IP_DRIVER: &str = "axirq";
 const INTC: &str = "10000000.interrupt-controller";
 const BUTTONS: &str = "10001000.gpio";
 
-fn overlay_comes_and_goes_again_and_again() {
+fn overlay_comes_and_goes_200_times() {
     let mut rig = Rig::new();
     // A probe that the removal overtakes finds properties gone, and says so.
     announce("axirq 1000");
-    // Where everything is checked, each takes ten times as long.
-    let cycles = if is_debug_kernel() { 40 } else { 200 };
-    for cycle in 0..cycles {
+    for cycle in 0..200 {
         let demo = Overlay::apply("axirq-demo");
         match cycle % 4 {
             // Not even waiting for its devices.

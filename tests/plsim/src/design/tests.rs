@@ -54,7 +54,7 @@ fn design_adds_to_another() {
     let demo = parse(DEMO, Intx::new(0)).unwrap().cell_names();
     let all = fabric.cell_names();
     assert_eq!(all[..demo.len()], demo);
-    assert_eq!(all.len(), demo.len() + 14);
+    assert_eq!(all.len(), demo.len() + 17);
 
     // Three controllers from the PS, where one input is masked and another is not.
     for (offset, enables) in [(0x20000, 1 << 31), (0x21000, 0b100), (0x22000, 0b1001)] {
@@ -86,8 +86,10 @@ fn design_without_a_window_or_with_two_is_refused() {
     assert!(twice.contains("`window`"), "{twice}");
     fs::write(path("one.toml"), "adds-to = 'base.toml'").unwrap();
     assert!(load(&path("one.toml"), Intx::new(0)).is_ok());
-    let deep = refused("deep.toml", "adds-to = 'one.toml'");
-    assert!(deep.contains("adds to no other itself"), "{deep}");
+    fs::write(path("deep.toml"), "adds-to = 'one.toml'").unwrap();
+    assert!(load(&path("deep.toml"), Intx::new(0)).is_ok());
+    let circle = refused("circle.toml", "adds-to = 'circle.toml'");
+    assert!(circle.contains("`adds-to`"), "{circle}");
     let missing = refused("missing.toml", "adds-to = 'nobody.toml'");
     assert!(missing.contains("nobody.toml"), "{missing}");
 }
@@ -179,7 +181,11 @@ fn cells_without_name_type_or_offset_are_counted_out() {
 #[test]
 fn wrong_values_are_named_with_the_cell() {
     for (kind, keys, says) in [
-        ("axi_uart", "", "use axi_intc, axi_gpio or axi_timer"),
+        (
+            "axi_uart",
+            "",
+            "use axi_intc, axi_gpio, axi_timer or axi_dma",
+        ),
         ("axi_gpio", "", "missing field `width`"),
         (
             "axi_gpio",
@@ -236,6 +242,34 @@ fn wrong_values_are_named_with_the_cell() {
         ("axi_timer", "", "missing field `clock-hz`"),
         ("axi_timer", "clock-hz = 0", "it can be 1 to 1000000000"),
         ("axi_timer", "clock-hz = 1\nwidth = 24", "8, 16 or 32"),
+        (
+            "axi_gpio",
+            "width = 4\npins = { 4 = [\"intc\", 0] }",
+            "names a bit `4`",
+        ),
+        (
+            "axi_gpio",
+            "width = 4\npins-2 = { 0 = [\"intc\", 0] }",
+            "names a bit `0`",
+        ),
+        (
+            "axi_gpio",
+            "width = 4\npins = { one = \"ps\" }",
+            "names a bit `one`",
+        ),
+        (
+            "axi_dma",
+            "include-sg = true",
+            "scatter-gather is not modelled",
+        ),
+        ("axi_dma", "sg-length-width = 27", "it can be 8 to 26"),
+        ("axi_dma", "addr-width = 31", "it can be 32 to 64"),
+        ("axi_dma", "data-width = 48", "power of two"),
+        (
+            "axi_dma",
+            "stream = \"loopback\"\nfifo-depth = 0",
+            "nothing would ever go through",
+        ),
     ] {
         let error = refused(&with(&cell(kind, 0x1000, keys)));
         assert!(error.contains(says), "{keys}: {error}");
@@ -314,6 +348,50 @@ fn circles_are_refused_with_their_path() {
     assert!(refused(two).contains("a -> b -> a"));
     let own = two.replace("['b', 0]", "['a', 0]");
     assert!(refused(&own).contains("a -> a"));
+}
+
+#[test]
+fn data_mover_s_keys_reach_the_model() {
+    let text = with(
+        "[[cell]]
+        name = 'dma'
+        type = 'axi_dma'
+        offset = 0x1000
+        size = 0x1000
+        include-mm2s = false
+        include-s2mm = true
+        include-sg = false
+        sg-length-width = 14
+        addr-width = 40
+        data-width = 64
+        include-dre = true
+        stream = 'open'
+        rate = 1000
+        mm2s-introut = ['intc', 0]
+        s2mm-introut = ['intc', 1]
+        [[cell]]
+        name = 'loop'
+        type = 'axi_dma'
+        offset = 0x2000
+        size = 0x1000
+        stream = 'loopback'
+        fifo-depth = 64
+        ",
+    );
+    let fabric = parse(&text, Intx::new(0)).unwrap();
+    let registers: Vec<String> = fabric.peek("dma").unwrap().into_keys().collect();
+    let s2mm = ["DA", "DA_MSB", "DMACR", "DMASR", "LENGTH"];
+    assert_eq!(registers, s2mm.map(|name| format!("S2MM_{name}")));
+    assert!(fabric.sink("dma").is_ok());
+    let told = fabric.design();
+    let pins: Vec<&str> = told[1].outputs.iter().map(|pin| pin.pin.as_str()).collect();
+    assert_eq!(pins, ["mm2s_introut", "s2mm_introut"]);
+    assert_eq!(told[1].kind, "axi_dma");
+    assert!(told[2].outputs.is_empty());
+    let refused = fabric.sink("loop").unwrap_err().to_string();
+    assert!(refused.contains("loops its stream back"), "{refused}");
+    let refused = fabric.source("intc").unwrap_err().to_string();
+    assert!(refused.contains("name one of: dma, loop"), "{refused}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::protocol::Described;
 use crate::protocol::Destination;
 use crate::protocol::Input;
 use crate::protocol::Irq;
+use crate::protocol::Pin;
 use crate::protocol::Pins;
 use crate::protocol::Recorded;
 use crate::protocol::Registers;
@@ -31,8 +32,16 @@ pub enum BenchError {
     NoGpio { cell: String, known: String },
     #[error("{cell} is no axi_intc; name one of: {known}")]
     NoIntc { cell: String, known: String },
+    #[error("{cell} is no axi_dma; name one of: {known}")]
+    NoDma { cell: String, known: String },
+    #[error("{0} loops its stream back: it has no source and no sink")]
+    Loopback(String),
+    #[error("a packet has at least one byte, and there is at least one of them")]
+    EmptyPacket,
     #[error("{0} is an axi_gpio, whose inputs are set with press, release and set")]
     UsePress(String),
+    #[error("{0} has no inputs that could be driven")]
+    NoInputs(String),
     #[error("{cell} has no channel {channel}; it has {has}")]
     NoChannel {
         cell: String,
@@ -92,22 +101,32 @@ impl Fabric {
                 inputs: u32::try_from(cell.inputs.len()).unwrap_or(u32::MAX),
                 edge: match &cell.core {
                     Core::Intc(intc) => intc.edge_inputs(),
-                    Core::Gpio(_) | Core::Timer(_) => 0,
+                    _ => 0,
                 },
                 channels: match &cell.core {
                     Core::Gpio(gpio) => shapes(gpio),
-                    Core::Intc(_) | Core::Timer(_) => Vec::new(),
+                    _ => Vec::new(),
                 },
-                output: match cell.output.to {
-                    Wired::Nowhere => Destination::Nowhere,
-                    Wired::Ps => Destination::Ps,
-                    Wired::Input { cell, input } => Destination::Input {
-                        cell: self.cells[cell].name.clone(),
-                        input: u32::try_from(input).unwrap_or(u32::MAX),
-                    },
-                },
+                outputs: cell
+                    .outputs
+                    .iter()
+                    .map(|output| Pin {
+                        pin: cell.core.output_name(output.number),
+                        to: self.destination(output.to),
+                    })
+                    .collect(),
             })
             .collect()
+    }
+
+    fn destination(&self, to: Wired) -> Destination {
+        match to {
+            Wired::Ps => Destination::Ps,
+            Wired::Input { cell, input } => Destination::Input {
+                cell: self.cells[cell].name.clone(),
+                input: u32::try_from(input).unwrap_or(u32::MAX),
+            },
+        }
     }
 
     /// Puts one input wire of a GPIO to a level; channels from 1.
@@ -138,8 +157,8 @@ impl Fabric {
     pub fn set(&mut self, cell: &str, value: u32, channel: u32) -> Result<(), BenchError> {
         match &self.cells[self.find(cell)?].core {
             Core::Gpio(_) => self.set_pins(cell, value, channel),
-            Core::Intc(_) | Core::Timer(_) if channel == 1 => self.set_inputs(cell, value),
-            Core::Intc(_) | Core::Timer(_) => Err(BenchError::NoChannel {
+            _ if channel == 1 => self.set_inputs(cell, value),
+            _ => Err(BenchError::NoChannel {
                 cell: cell.to_owned(),
                 channel,
                 has: "1 only",
@@ -367,6 +386,7 @@ impl Fabric {
                 }
             }
         }
+        self.reset_streams();
         self.settle();
         self.reset_counts();
     }
@@ -410,7 +430,7 @@ impl Fabric {
         self.with_model(cell, |model, port| model.input(pin, level, port));
     }
 
-    fn find(&self, name: &str) -> Result<usize, BenchError> {
+    pub(super) fn find(&self, name: &str) -> Result<usize, BenchError> {
         self.cells
             .iter()
             .position(|cell| cell.name == name)
@@ -420,7 +440,7 @@ impl Fabric {
             })
     }
 
-    fn names_of(&self, kind: impl Fn(&Core) -> bool) -> String {
+    pub(super) fn names_of(&self, kind: impl Fn(&Core) -> bool) -> String {
         let names: Vec<&str> = self
             .cells
             .iter()
@@ -434,7 +454,7 @@ impl Fabric {
         let index = self.find(name)?;
         match &self.cells[index].core {
             Core::Gpio(gpio) => Ok((index, gpio)),
-            Core::Intc(_) | Core::Timer(_) => Err(BenchError::NoGpio {
+            _ => Err(BenchError::NoGpio {
                 cell: name.to_owned(),
                 known: self.names_of(|core| matches!(core, Core::Gpio(_))),
             }),
@@ -463,6 +483,9 @@ impl Fabric {
             return Err(BenchError::UsePress(name.to_owned()));
         }
         let inputs = self.cells[cell].inputs.len();
+        if inputs == 0 {
+            return Err(BenchError::NoInputs(name.to_owned()));
+        }
         match usize::try_from(input) {
             Ok(input) if input < inputs => Ok((cell, input)),
             _ => Err(BenchError::NoInput {
@@ -477,7 +500,7 @@ impl Fabric {
         let (cell, input) = self.input(name, input)?;
         match &self.cells[cell].core {
             Core::Intc(_) => Ok((cell, input)),
-            Core::Gpio(_) | Core::Timer(_) => Err(BenchError::NoIntc {
+            _ => Err(BenchError::NoIntc {
                 cell: name.to_owned(),
                 known: self.names_of(|core| matches!(core, Core::Intc(_))),
             }),

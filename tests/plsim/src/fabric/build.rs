@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From specifications to a fabric. Everything that could make a fabric misbehave later is refused here.
 
+use std::collections::HashMap;
+
 use thiserror::Error;
 
 use super::Cell;
@@ -12,6 +14,7 @@ use super::Ps;
 use super::Wired;
 use crate::faults::Faults;
 use crate::intx::Intx;
+use crate::memory::Memory;
 use crate::models::gpio::Gpio;
 use crate::protocol::Count;
 use crate::trace::Trace;
@@ -19,7 +22,6 @@ use crate::trace::Trace;
 /// Where a cell's output goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Nowhere,
     /// The PL-to-GIC wire; several outputs are merged.
     Ps,
     Input {
@@ -36,7 +38,8 @@ pub struct Spec {
     /// How much of the window it takes.
     pub size: u32,
     pub core: Core,
-    pub output: Target,
+    /// Outputs by the model's number of them; what is not listed is left open.
+    pub outputs: Vec<(usize, Target)>,
 }
 
 /// What is wrong with a design.
@@ -138,12 +141,14 @@ impl Fabric {
         let mut cells: Vec<Cell> = specs
             .into_iter()
             .zip(&wired)
-            .map(|(spec, &to)| cell(spec, to))
+            .map(|(spec, to)| cell(spec, to))
             .collect();
+        let leads = all_outputs(&wired);
         // Wires take the idle level of their source before anything happens.
-        for (n, to) in wired.iter().enumerate() {
-            if let Wired::Input { cell, input } = *to {
-                cells[cell].inputs[input].source = Some(cells[n].output.level);
+        for &(n, output, to) in &leads {
+            if let Wired::Input { cell, input } = to {
+                let level = cells[n].core.idle_output(output);
+                cells[cell].inputs[input].source = Some(level);
             }
         }
         let mut fabric = Self {
@@ -156,13 +161,13 @@ impl Fabric {
             intx,
             faults: Faults::default(),
             trace: Trace::default(),
+            memory: Memory::default(),
             violations: Default::default(),
             events: Vec::new(),
         };
-        for (cell, to) in wired.iter().enumerate() {
-            match *to {
-                Wired::Nowhere => {}
-                Wired::Ps if fabric.cells[cell].output.level => {
+        for &(cell, output, to) in &leads {
+            match to {
+                Wired::Ps if fabric.cells[cell].core.idle_output(output) => {
                     return Err(BuildError::PsPolarity(fabric.cells[cell].name.clone()));
                 }
                 Wired::Ps => {}
@@ -175,7 +180,15 @@ impl Fabric {
     }
 }
 
-fn cell(spec: Spec, to: Wired) -> Cell {
+/// Every output that leads somewhere: its cell, its number there, its end.
+fn all_outputs(wired: &[Vec<(usize, Wired)>]) -> Vec<(usize, usize, Wired)> {
+    let of = |(cell, outputs): (usize, &Vec<(usize, Wired)>)| -> Vec<(usize, usize, Wired)> {
+        outputs.iter().map(|&(n, to)| (cell, n, to)).collect()
+    };
+    wired.iter().enumerate().flat_map(of).collect()
+}
+
+fn cell(spec: Spec, wired: &[(usize, Wired)]) -> Cell {
     let inputs = (0..spec.core.inputs())
         .map(|input| InputWire {
             source: None,
@@ -187,14 +200,16 @@ fn cell(spec: Spec, to: Wired) -> Cell {
         .collect();
     let pins = |channel| match &spec.core {
         Core::Gpio(gpio) => Gpio::pins(gpio, channel).map_or(0, |pins| pins.merged),
-        Core::Intc(_) | Core::Timer(_) => 0,
+        _ => 0,
     };
+    let outputs = wired.iter().map(|&(number, to)| Output {
+        number,
+        level: spec.core.idle_output(number),
+        to,
+    });
     Cell {
         pins: [pins(0), pins(1)],
-        output: Output {
-            level: spec.core.idle_output(),
-            to,
-        },
+        outputs: outputs.collect(),
         inputs,
         wake: None,
         counts: vec![Count::default(); spec.core.model().registers().len()],
@@ -263,29 +278,30 @@ fn check_places(window: u32, specs: &[Spec]) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Names to indices, one per cell.
-fn wire(specs: &[Spec]) -> Result<Vec<Wired>, BuildError> {
-    let mut wired: Vec<Wired> = Vec::with_capacity(specs.len());
-    for spec in specs {
-        let to = match &spec.output {
-            Target::Nowhere => Wired::Nowhere,
-            Target::Ps => Wired::Ps,
-            Target::Input { cell, input } => find_input(specs, spec, cell, *input)?,
-        };
-        if let Wired::Input { cell, input } = to {
-            let taken = wired.iter().position(
-                |other| matches!(other, Wired::Input { cell: c, input: i } if (*c, *i) == (cell, input)),
-            );
-            if let Some(first) = taken {
-                return Err(BuildError::TwoSources {
-                    target: specs[cell].name.clone(),
-                    input: u32::try_from(input).unwrap_or(u32::MAX),
-                    first: specs[first].name.clone(),
-                    second: spec.name.clone(),
-                });
+/// Names to indices, a list per cell.
+fn wire(specs: &[Spec]) -> Result<Vec<Vec<(usize, Wired)>>, BuildError> {
+    let mut sources: HashMap<(usize, usize), usize> = HashMap::new();
+    let mut wired = Vec::with_capacity(specs.len());
+    for (from, spec) in specs.iter().enumerate() {
+        let mut outputs = Vec::with_capacity(spec.outputs.len());
+        for (number, target) in &spec.outputs {
+            let to = match target {
+                Target::Ps => Wired::Ps,
+                Target::Input { cell, input } => find_input(specs, spec, cell, *input)?,
+            };
+            if let Wired::Input { cell, input } = to {
+                if let Some(first) = sources.insert((cell, input), from) {
+                    return Err(BuildError::TwoSources {
+                        target: specs[cell].name.clone(),
+                        input: u32::try_from(input).unwrap_or(u32::MAX),
+                        first: specs[first].name.clone(),
+                        second: spec.name.clone(),
+                    });
+                }
             }
+            outputs.push((*number, to));
         }
-        wired.push(to);
+        wired.push(outputs);
     }
     Ok(wired)
 }
@@ -311,23 +327,38 @@ fn find_input(specs: &[Spec], from: &Spec, name: &str, input: u32) -> Result<Wir
     }
 }
 
-/// Follows every output; each cell has one, so a path either ends or repeats.
-fn check_cycles(specs: &[Spec], wired: &[Wired]) -> Result<(), BuildError> {
+/// Follows every wire from every cell, depth first.
+fn check_cycles(specs: &[Spec], wired: &[Vec<(usize, Wired)>]) -> Result<(), BuildError> {
+    let mut done = vec![false; wired.len()];
     for start in 0..wired.len() {
-        let mut path = vec![start];
-        let mut at = start;
-        while let Wired::Input { cell, .. } = wired[at] {
-            if let Some(first) = path.iter().position(|&seen| seen == cell) {
-                let mut names: Vec<&str> = path[first..]
-                    .iter()
-                    .map(|&n| specs[n].name.as_str())
-                    .collect();
-                names.push(&specs[cell].name);
-                return Err(BuildError::Cycle(names.join(" -> ")));
-            }
-            path.push(cell);
-            at = cell;
-        }
+        follow(specs, wired, &mut done, &mut vec![start])?;
     }
+    Ok(())
+}
+
+/// Goes on from the end of a path without repetition; cells that are `done` lead to no circle.
+fn follow(
+    specs: &[Spec],
+    wired: &[Vec<(usize, Wired)>],
+    done: &mut [bool],
+    path: &mut Vec<usize>,
+) -> Result<(), BuildError> {
+    let Some(&at) = path.last().filter(|&&at| !done[at]) else {
+        return Ok(());
+    };
+    for &(_, to) in &wired[at] {
+        let Wired::Input { cell, .. } = to else {
+            continue;
+        };
+        if let Some(first) = path.iter().position(|&seen| seen == cell) {
+            let circle = path[first..].iter().chain([&cell]);
+            let names: Vec<&str> = circle.map(|&n| specs[n].name.as_str()).collect();
+            return Err(BuildError::Cycle(names.join(" -> ")));
+        }
+        path.push(cell);
+        follow(specs, wired, done, path)?;
+        path.pop();
+    }
+    done[at] = true;
     Ok(())
 }

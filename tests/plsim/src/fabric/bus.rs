@@ -26,7 +26,7 @@ pub(super) struct Violations {
 }
 
 impl Violations {
-    fn add(&mut self, text: String) {
+    pub(super) fn add(&mut self, text: String) {
         if self.texts.len() < KEPT {
             self.texts.push(text);
         } else {

@@ -20,13 +20,13 @@ const LEDS: u64 = 0x3000;
 const TIMER: u64 = 0x4000;
 const LOW: u64 = 0x5000;
 
-fn spec(name: &str, offset: u64, core: Core, output: Target) -> Spec {
+fn spec(name: &str, offset: u64, core: Core, output: impl Into<Option<Target>>) -> Spec {
     Spec {
         name: name.to_owned(),
         offset: offset as u32,
         size: 0x1000,
         core,
-        output,
+        outputs: output.into().map(|to| (0, to)).into_iter().collect(),
     }
 }
 
@@ -68,12 +68,7 @@ fn fabric() -> Fabric {
             Core::Gpio(Gpio::new(buttons, None, true)),
             to("intc", 0),
         ),
-        spec(
-            "leds",
-            LEDS,
-            Core::Gpio(Gpio::new(leds, None, false)),
-            Target::Nowhere,
-        ),
+        spec("leds", LEDS, Core::Gpio(Gpio::new(leds, None, false)), None),
         spec(
             "timer",
             TIMER,
@@ -490,15 +485,17 @@ fn design_is_told_as_it_is_wired() {
         (intc.kind.as_str(), intc.inputs, intc.edge),
         ("axi_intc", 6, 0b1000)
     );
-    assert_eq!(intc.output, Destination::Ps);
-    assert_eq!(cell("leds").output, Destination::Nowhere);
-    assert_eq!(
-        cell("timer").output,
-        Destination::Input {
-            cell: "intc".to_owned(),
-            input: 1
-        }
-    );
+    let pin = |pin: &str, to| {
+        let pin = pin.to_owned();
+        vec![protocol::Pin { pin, to }]
+    };
+    assert_eq!(intc.outputs, pin("irq", Destination::Ps));
+    assert!(cell("leds").outputs.is_empty());
+    let to = Destination::Input {
+        cell: "intc".to_owned(),
+        input: 1,
+    };
+    assert_eq!(cell("timer").outputs, pin("interrupt", to));
     let four = |direction| {
         vec![Shape {
             width: 4,
@@ -508,6 +505,147 @@ fn design_is_told_as_it_is_wired() {
     assert_eq!(cell("buttons").channels, four(protocol::Direction::In));
     assert_eq!(cell("leds").channels, four(protocol::Direction::Out));
     assert!(intc.channels.is_empty());
+}
+
+#[test]
+fn pins_of_a_gpio_lead_to_other_cells() {
+    let intc = Params {
+        kind_of_intr: 0b10,
+        ..Params::new(3)
+    };
+    let first = Channel {
+        dout_default: 0b100,
+        tri_default: 0,
+        ..Channel::new(3, Direction::Both)
+    };
+    let second = Channel::new(1, Direction::Outputs);
+    let wired = Spec {
+        outputs: vec![
+            (gpio::pin_output(0, 2), to("intc", 0)),
+            (gpio::pin_output(0, 0), to("intc", 1)),
+            (gpio::pin_output(1, 0), to("intc", 2)),
+        ],
+        ..spec(
+            "gpio",
+            0x1000,
+            Core::Gpio(Gpio::new(first, Some(second), false)),
+            None,
+        )
+    };
+    let specs = vec![
+        spec("intc", 0, Core::Intc(Intc::new(intc)), Target::Ps),
+        wired,
+    ];
+    let mut fabric = Fabric::new(0x1_0000, specs, Intx::new(0)).unwrap();
+    let levels =
+        |fabric: &Fabric| [0, 1, 2].map(|input| fabric.input_status("intc", input).unwrap().level);
+    assert_eq!(levels(&fabric), [1, 0, 0], "what it drives after reset");
+    enable(&mut fabric, 0, 0b111);
+    write(&mut fabric, 0x1000, 0b001);
+    write(&mut fabric, 0x1008, 0b1);
+    assert_eq!(levels(&fabric), [0, 1, 1]);
+    write(&mut fabric, 0x1004, 0b111);
+    assert_eq!(levels(&fabric), [0, 0, 1], "an input drives nothing");
+    fabric.press("gpio", 0, 1, true).unwrap();
+    assert_eq!(levels(&fabric), [0, 0, 1]);
+    assert_eq!(read(&mut fabric, IPR), 0b111);
+    let told = fabric.design();
+    let pins: Vec<&str> = told[1].outputs.iter().map(|pin| pin.pin.as_str()).collect();
+    assert_eq!(pins, ["gpio_io_o[2]", "gpio_io_o[0]", "gpio2_io_o[0]"]);
+    fabric.bus_reset();
+    assert_eq!(levels(&fabric), [1, 0, 0]);
+}
+
+/// A DMA whose channels interrupt inputs 0 and 1.
+fn data_fabric() -> Fabric {
+    let dma = Dma::new(dma::Params::default(), dma::Ends::open());
+    let dma = Spec {
+        outputs: vec![(0, to("intc", 0)), (1, to("intc", 1))],
+        ..spec("dma", 0x1000, Core::Dma(dma), None)
+    };
+    let intc = Core::Intc(Intc::new(Params::new(2)));
+    let specs = vec![spec("intc", 0, intc, Target::Ps), dma];
+    let mut fabric = Fabric::new(0x1_0000, specs, Intx::new(0)).unwrap();
+    let ram = crate::memory::Region {
+        size: 0x1000,
+        readable: true,
+        writable: true,
+        backing: Some(Box::new(vec![0u8; 0x1000])),
+    };
+    fabric.memory().map(0, ram).unwrap();
+    enable(&mut fabric, 0, 0b11);
+    fabric
+}
+
+#[test]
+fn transfer_ends_in_an_interrupt_of_its_channel() {
+    let mut fabric = data_fabric();
+    fabric.send("dma", 100, 1).unwrap();
+    write(&mut fabric, 0x1000 + 0x30, 0x5001);
+    write(&mut fabric, 0x1000 + 0x48, 0x200);
+    write(&mut fabric, 0x1000 + 0x58, 0x400);
+    assert_eq!(fabric.irq().level, 0);
+    fabric.advance(1_000_000);
+    assert_eq!(fabric.irq().level, 1);
+    assert_eq!(read(&mut fabric, IPR), 0b10);
+    assert_eq!(read(&mut fabric, 0x1000 + 0x58), 100);
+    let mut bytes = vec![0; 100];
+    fabric.memory().read(0x200, &mut bytes).unwrap();
+    assert_eq!(bytes, crate::models::stream::pattern(0, 0, 100));
+    write(&mut fabric, 0x1000 + 0x34, 0x1000);
+    write(&mut fabric, IAR, 0b10);
+    assert_eq!(fabric.irq().level, 0);
+    assert_eq!(
+        fabric.counts("dma").unwrap()["S2MM_LENGTH"],
+        Count { r: 1, w: 1 }
+    );
+    assert!(fabric.violations().is_empty());
+}
+
+#[test]
+fn what_goes_wrong_on_a_stream_is_asked_for_and_forgotten() {
+    let mut fabric = data_fabric();
+    let (way, other) = (protocol::Way::Mm2s, protocol::Way::S2mm);
+    let slave = Some(protocol::Mishap::Slave);
+    let transfer = |fabric: &mut Fabric| {
+        write(fabric, 0x1000, 0x4);
+        write(fabric, 0x1000, 0x5001);
+        write(fabric, 0x1000 + 0x28, 0x400);
+        fabric.advance(fabric.now + 1_000_000_000);
+        read(fabric, 0x1000 + 0x04) & 0x7ff3
+    };
+    fabric.fail_transfer("dma", way, slave, 0x100).unwrap();
+    assert_eq!(transfer(&mut fabric), 0x4021);
+    assert_eq!(transfer(&mut fabric), 0x1002);
+    fabric.fail_transfer("dma", way, slave, 0).unwrap();
+    fabric.fail_transfer("dma", way, None, 0).unwrap();
+    assert_eq!(transfer(&mut fabric), 0x1002);
+    fabric.fail_transfer("dma", way, slave, 0).unwrap();
+    fabric.set_rate("dma", way, 0).unwrap();
+    assert_eq!(transfer(&mut fabric), 0);
+    fabric.send("dma", 8, 3).unwrap();
+    fabric.set_rate("dma", other, 0).unwrap();
+    fabric.reset_bench();
+    assert_eq!(transfer(&mut fabric), 0x1002);
+    assert_eq!(fabric.source("dma").unwrap().left, 0);
+    let packets = fabric.sink("dma").unwrap().packets;
+    assert_eq!(packets, 2, "the one that stood still goes on");
+    for refused in [
+        fabric.send("dma", 0, 1),
+        fabric.send("dma", 1, 0),
+        fabric.send("intc", 1, 1),
+        fabric.set_rate("intc", way, 1),
+        fabric.fail_transfer("nobody", way, slave, 1),
+    ] {
+        assert!(refused.is_err());
+    }
+    write(&mut fabric, 0x1000, 0);
+    write(&mut fabric, 0x1000 + 0x28, 4);
+    let violations = fabric.violations();
+    assert!(
+        violations[0].starts_with("dma: mm2s: LENGTH"),
+        "{violations:?}"
+    );
 }
 
 #[test]
@@ -617,12 +755,12 @@ proptest! {
                 timer[tcsr] & wanted == wanted
             };
             prop_assert_eq!(
-                fabric.cells[4].output.level,
+                fabric.cells[4].outputs[0].level,
                 requests("TCSR0") || requests("TCSR1")
             );
             let intc = fabric.peek("intc").unwrap();
             prop_assert_eq!(intc["IPR"], intc["ISR"] & intc["IER"]);
-            prop_assert_eq!(fabric.irq().level == 1, fabric.cells[0].output.level);
+            prop_assert_eq!(fabric.irq().level == 1, fabric.cells[0].outputs[0].level);
             if intc["IPR"] != 0 && intc["MER"] & 1 != 0 {
                 prop_assert_eq!(fabric.irq().level, 1);
             }

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A test bench for one model: a clock set by hand, and everything the model drove.
 
+use std::collections::BTreeMap;
+
 use crate::Model;
 use crate::Nanos;
 use crate::Wire;
+use crate::memory::Memory;
 
 #[derive(Default)]
 pub struct Pins {
     pub now: Nanos,
+    /// Level of output 0.
     pub level: bool,
-    /// Every change of the output, oldest first.
+    /// Levels of all outputs that were driven.
+    pub outputs: BTreeMap<usize, bool>,
+    /// Every change of output 0, oldest first.
     pub changes: Vec<bool>,
     pub wake: Option<Nanos>,
+    pub memory: Memory,
+    /// What the model blamed the driver for.
+    pub blamed: Vec<String>,
 }
 
 impl Wire for Pins {
@@ -19,8 +28,9 @@ impl Wire for Pins {
         self.now
     }
 
-    fn drive(&mut self, _output: usize, level: bool) {
-        if level != self.level {
+    fn drive(&mut self, output: usize, level: bool) {
+        self.outputs.insert(output, level);
+        if output == 0 && level != self.level {
             self.level = level;
             self.changes.push(level);
         }
@@ -28,6 +38,14 @@ impl Wire for Pins {
 
     fn wake_at(&mut self, when: Option<Nanos>) {
         self.wake = when;
+    }
+
+    fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    fn blame(&mut self, what: &str) {
+        self.blamed.push(what.to_owned());
     }
 }
 

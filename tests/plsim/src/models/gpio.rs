@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! AXI GPIO 2.0.
 //!
-//! Inputs of the model are numbered `32 * channel + bit`, channels from 0. Assumptions: a change counts for IP_ISR when
+//! Inputs of the model are numbered `32 * channel + bit`, channels from 0. Output 0 is the interrupt, those after it are
+//! the pins, `1 + 32 * channel + bit`: the latch where the direction is out, else 0. Assumptions: a change counts for IP_ISR when
 //! the bit is an input at that moment, and turning a bit's direction round is not a change; a channel that is absent
 //! reads 0 as data and all ones as direction, as the simulated IP does.
 
@@ -99,16 +100,21 @@ struct Port {
     latch: u32,
     tri: u32,
     input: u32,
+    /// The output pins as last driven.
+    driven: u32,
 }
 
 impl Port {
     fn new(params: Channel) -> Self {
-        Self {
+        let mut port = Self {
             latch: params.dout_default & params.mask(),
             tri: params.tri_default & params.mask(),
             input: 0,
+            driven: 0,
             params,
-        }
+        };
+        port.driven = port.pins().output;
+        port
     }
 
     /// Bits that are inputs now.
@@ -194,8 +200,28 @@ impl Gpio {
         if self.second.is_some() { 0b11 } else { 0b01 }
     }
 
-    fn drive(&self, wire: &mut dyn Wire) {
+    /// The level of an output after reset.
+    pub fn idle_output(&self, output: usize) -> bool {
+        match output.checked_sub(1) {
+            None => false,
+            Some(pin) => self
+                .pins(pin / 32)
+                .is_some_and(|pins| (pins.output >> (pin % 32)) & 1 != 0),
+        }
+    }
+
+    fn drive(&mut self, wire: &mut dyn Wire) {
         wire.drive(0, self.gier && self.isr & self.ier != 0);
+        for channel in 0..2 {
+            let Some(port) = self.port_mut(channel) else {
+                continue;
+            };
+            let output = port.pins().output;
+            let changed = output ^ std::mem::replace(&mut port.driven, output);
+            for bit in (0..32u32).filter(|bit| (changed >> bit) & 1 != 0) {
+                wire.drive(pin_output(channel, bit), (output >> bit) & 1 != 0);
+            }
+        }
     }
 }
 
@@ -279,6 +305,20 @@ impl Model for Gpio {
         self.isr = 0;
         self.ier = 0;
         self.drive(wire);
+    }
+}
+
+/// The number of the output that a pin is, channels from 0.
+pub fn pin_output(channel: usize, bit: u32) -> usize {
+    1 + 32 * channel + bit as usize
+}
+
+/// What the block calls an output.
+pub fn output_name(output: usize) -> String {
+    match output.checked_sub(1) {
+        None => "ip2intc_irpt".to_owned(),
+        Some(pin) if pin < 32 => format!("gpio_io_o[{pin}]"),
+        Some(pin) => format!("gpio2_io_o[{}]", pin - 32),
     }
 }
 

@@ -54,6 +54,10 @@ fn documented_spellings_parse() {
             .replace("BIT [CHANNEL]", "3 2")
             .replace("VALUE [CHANNEL]", "0xf 2")
             .replace("REGISTER VALUE", "IER 0xf")
+            .replace("CHANNEL MISHAP AFTER", "s2mm slave 4096")
+            .replace("CHANNEL off", "mm2s off")
+            .replace("CHANNEL RATE", "mm2s 1000")
+            .replace("LENGTH [COUNT]", "64 2")
             .replace("[CHANNEL]", "2")
             .replace("CELL", "a")
             .replace("INTC N COUNT", "a 5 100")
@@ -120,6 +124,14 @@ fn quoted_words_are_short_and_printable() {
     assert!(text.len() < 500);
 }
 
+fn way() -> impl Strategy<Value = Way> {
+    prop_oneof![Just(Way::Mm2s), Just(Way::S2mm)]
+}
+
+fn mishap() -> impl Strategy<Value = Option<Mishap>> {
+    prop::option::of(prop::sample::select(&Mishap::ALL[..]))
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let cell = || "[a-z][a-z0-9_/.-]{0,20}";
     let words = "[a-z0-9]{1,5}( [a-z0-9]{1,5}){0,3}";
@@ -158,6 +170,27 @@ fn request() -> impl Strategy<Value = Request> {
             count
         }),
         (input(), any::<bool>()).prop_map(|((cell, input), on)| Request::Stuck { cell, input, on }),
+        Just(Request::Memory),
+        (cell(), any::<u64>(), any::<u64>()).prop_map(|(cell, length, count)| Request::Send {
+            cell,
+            length,
+            count
+        }),
+        (cell(), way(), any::<u64>()).prop_map(|(cell, way, rate)| Request::Rate {
+            cell,
+            way,
+            rate
+        }),
+        (cell(), way(), mishap(), any::<u64>()).prop_map(|(cell, way, mishap, after)| {
+            Request::Transfer {
+                cell,
+                way,
+                mishap,
+                after: if mishap.is_some() { after } else { 0 },
+            }
+        }),
+        cell().prop_map(|cell| Request::Source { cell }),
+        cell().prop_map(|cell| Request::Sink { cell }),
         cell().prop_map(|cell| Request::Counts { cell }),
         cell().prop_map(|cell| Request::Peek { cell }),
     ]

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configuration space: one 32-bit memory BAR, interrupt pin A, no capabilities.
+//!
+//! The command register's bus master bit can be set and gates nothing: masters of a real fabric go to ports of the PS,
+//! which no PCI driver opens or shuts. It is here because guests expect it.
 
 /// Bytes of configuration space.
 pub const SIZE: usize = 256;
