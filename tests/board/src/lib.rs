@@ -9,7 +9,7 @@
 //! - [`protocol`]: what runner and pid 1 say over the first UART; all that the guest's side takes from this crate.
 //! - [`board`]: the parts of a board, booted; on [`process`], [`qemu`], [`devicetree`], [`initramfs`].
 //! - [`console`]: the runner's end of that UART; [`guest`]: what can be asked of the guest over it.
-//! - [`kernel_log`]: what must not be in a kernel's log.
+//! - [`kernel_log`]: what must not be in a kernel's log; [`leaks`]: nor in its memory.
 //! - [`view`]: the simulated board on a terminal, beside or in front of the shell; [`terminal`] is what it draws on.
 //! - [`shell`], [`demo`], [`suite`]: what the command line offers on top; [`bring_up`] prepares the demo fabric.
 
@@ -31,6 +31,8 @@ pub mod guest;
 pub mod initramfs;
 #[cfg(feature = "host")]
 pub mod kernel_log;
+#[cfg(feature = "host")]
+pub mod leaks;
 #[cfg(feature = "host")]
 pub mod process;
 pub mod protocol;

@@ -18,6 +18,7 @@ use crate::board::Board;
 use crate::error::{Context, Error, Result, describe};
 use crate::guest::Command;
 use crate::kernel_log::{Record, judge};
+use crate::leaks;
 use crate::process::Workspace;
 use crate::protocol::Outcome;
 
@@ -91,22 +92,22 @@ pub fn run(
         } else {
             tally.failed += 1;
             println!("FAIL {name} ({seconds:.2} s)");
-            print!("{}", indented(&result));
+            print!(
+                "{}",
+                indented([&result.output].into_iter().chain(&result.failures))
+            );
         }
-        if result.reboot {
+        if result.fit != Fit::Well {
+            if result.fit == Fit::Spent {
+                tally.failed += rig.last_look()?;
+            }
             println!("board: rebooting after {name}");
             // First off, then on: both have the same sockets.
             drop(rig);
             rig = Rig::start(boot, workspace)?;
         }
     }
-    let late = judge(&rig.read_kernel_log("after the last test")?, &[]);
-    if !late.is_empty() {
-        tally.failed += 1;
-        println!("FAIL the kernel's log after the last test");
-        late.iter()
-            .for_each(|complaint| println!("     {complaint}"));
-    }
+    tally.failed += rig.last_look()?;
     rig.board.power_off()?;
     if let Some(file) = &options.outcomes {
         std::fs::write(file, outcomes).context(|| format!("write {}", file.display()))?;
@@ -122,13 +123,23 @@ struct Rig {
     violations: usize,
 }
 
+/// What a test leaves of the board.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// Fit for another test.
+    #[default]
+    Well,
+    /// Alive, but no longer fit for another test.
+    Spent,
+    Dead,
+}
+
 /// Why a test failed, if it did, and what it said.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Verdict {
     failures: Vec<String>,
     output: String,
-    /// The board is dead, or no longer fit for another test.
-    reboot: bool,
+    fit: Fit,
     /// Why the test had nothing to try.
     skipped: Option<String>,
 }
@@ -174,7 +185,7 @@ impl Rig {
                 Ok(Verdict {
                     failures: vec![error.to_string()],
                     output,
-                    reboot: true,
+                    fit: Fit::Dead,
                     skipped: None,
                 })
             }
@@ -200,6 +211,24 @@ impl Rig {
         Ok(verdict)
     }
 
+    /// What shows only when all is over: late messages, leaked memory. Says so, and counts it.
+    fn last_look(&mut self) -> Result<usize> {
+        let leaked = leaks::find(&self.board.guest())?;
+        let late: Vec<String> = judge(&self.read_kernel_log("after the last test")?, &[])
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let mut failed = 0;
+        for (what, found) in [("the kernel's memory", leaked), ("the kernel's log", late)] {
+            if !found.is_empty() {
+                failed += 1;
+                println!("FAIL {what} after the last test");
+                print!("{}", indented(&found));
+            }
+        }
+        Ok(failed)
+    }
+
     fn read_kernel_log(&mut self, of: &str) -> Result<Vec<Record>> {
         let records = self.board.guest().kernel_log()?;
         let mut text = format!("---- {of}\n");
@@ -218,7 +247,7 @@ fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String])
     let mut expected_log = Vec::new();
     let mut expects_violation = false;
     let mut skipped = None;
-    let mut reboot = false;
+    let mut fit = Fit::Well;
     let mut output = String::new();
     for line in said.lines() {
         if let Some(text) = line.strip_prefix("@expect-log ") {
@@ -226,7 +255,7 @@ fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String])
         } else if line == "@expect-violation" {
             expects_violation = true;
         } else if line == "@reboot" {
-            reboot = true;
+            fit = Fit::Spent;
         } else if let Some(reason) = line.strip_prefix("@skip ") {
             skipped = Some(reason.to_string());
         } else {
@@ -253,16 +282,13 @@ fn verdict(outcome: &Outcome, said: &str, log: &[Record], violations: &[String])
     Verdict {
         failures,
         output,
-        reboot,
+        fit,
         skipped,
     }
 }
 
-fn indented(verdict: &Verdict) -> String {
-    let lines = verdict
-        .output
-        .lines()
-        .chain(verdict.failures.iter().flat_map(|failure| failure.lines()));
+fn indented<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
+    let lines = texts.into_iter().flat_map(|text| text.lines());
     lines.fold(String::new(), |text, line| text + "     " + line + "\n")
 }
 
@@ -326,7 +352,7 @@ mod tests {
             verdict,
             Verdict {
                 output: "one\ntwo\n".into(),
-                reboot: true,
+                fit: Fit::Spent,
                 ..Verdict::default()
             }
         );

@@ -7,7 +7,6 @@
 //! line has to count. Each file's reads are intervals of sequence numbers that must lie side by side; only arming skips.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -40,6 +39,7 @@ use crate::rig::Rig;
 use crate::rig::attribute;
 use crate::rig::child::Child;
 use crate::rig::fabric::Fabric;
+use crate::rig::is_debug_kernel;
 use crate::rig::kernel_log::announce;
 use crate::rig::line_file::CONTINUOUS;
 use crate::rig::line_file::LineFile;
@@ -83,8 +83,8 @@ enum Devices {
 
 /// How long each seed is followed; longer where the kernel checks everything, and is slow.
 fn duration() -> Duration {
-    if Path::new("/sys/kernel/debug/kmemleak").exists() {
-        Duration::from_secs(25)
+    if is_debug_kernel() {
+        Duration::from_secs(45)
     } else {
         Duration::from_secs(5)
     }

@@ -20,6 +20,7 @@ pub mod uevents;
 pub mod uio;
 
 use std::fs;
+use std::path::Path;
 use std::process;
 use std::thread;
 use std::time::Duration;
@@ -132,6 +133,11 @@ pub fn wait_for_count(pin: &str, count: u64) {
 pub fn skip(reason: &str) -> ! {
     println!("@skip {reason}");
     process::exit(0);
+}
+
+/// Whether this kernel checks everything it does, and takes its time for it.
+pub fn is_debug_kernel() -> bool {
+    Path::new("/sys/kernel/debug/kmemleak").exists()
 }
 
 /// Waits for what nothing tells of.
