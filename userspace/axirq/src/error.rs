@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -110,6 +111,15 @@ pub enum Error {
         /// The pin.
         pin: String,
     },
+    /// An async method was polled in a tokio runtime that does no I/O.
+    #[error(
+        "waiting for `{pin}` needs a tokio runtime with I/O: build it with `enable_io` or `enable_all`, or use the \
+         `blocking_` twin"
+    )]
+    RuntimeWithoutIo {
+        /// The pin.
+        pin: String,
+    },
     /// The tokio runtime in which the first wait ran has shut down.
     #[error("the tokio runtime that `{pin}` was first awaited in has shut down: open the pin again in the new one")]
     RuntimeGone {
@@ -137,7 +147,7 @@ pub enum Error {
         channels: u32,
     },
     /// The channel has no such wire.
-    #[error("channel {channel} of `{cell}` has no wire {wire}: its wires are 0 to {}", width.saturating_sub(1))]
+    #[error("channel {channel} of `{cell}`: there is no wire {wire} here, they are 0 to {}", width.saturating_sub(1))]
     NoSuchWire {
         /// The cell.
         cell: String,
@@ -147,6 +157,50 @@ pub enum Error {
         wire: u32,
         /// How many there are.
         width: u32,
+    },
+    /// The range names no wire at all.
+    #[error("the range names no wire of channel {channel} of `{cell}`: write it as `..`, `0..4` or `2..=2`")]
+    NoWires {
+        /// The cell.
+        cell: String,
+        /// The channel.
+        channel: u32,
+    },
+    /// The value has more bits than there are wires.
+    #[error("{value:#b} does not fit {width} wire(s) of channel {channel} of `{cell}`: the first of them is bit 0")]
+    ValueTooWide {
+        /// The cell.
+        cell: String,
+        /// The channel.
+        channel: u32,
+        /// What was given.
+        value: u32,
+        /// How many wires there are.
+        width: u32,
+    },
+    /// The wire is in use in another direction.
+    #[error("wire {wire} of channel {channel} of `{cell}` is in use as {direction}: drop that handle first")]
+    WireInUse {
+        /// The cell.
+        cell: String,
+        /// The channel.
+        channel: u32,
+        /// The wire.
+        wire: u32,
+        /// As what it is in use: `input`, `output`, `tri-state wire`.
+        direction: &'static str,
+    },
+    /// The wire is driven by this GPIO, so that nobody else can change it.
+    #[error(
+        "wire {wire} of channel {channel} of `{cell}` is driven, and makes no interrupts: release it before waiting"
+    )]
+    Driven {
+        /// The cell.
+        cell: String,
+        /// The channel.
+        channel: u32,
+        /// The wire.
+        wire: u32,
     },
     /// The channel's direction was fixed when the design was made.
     #[error("channel {channel} of `{cell}` is {} only by design", if *inputs { "input" } else { "output" })]
@@ -158,6 +212,38 @@ pub enum Error {
         /// All its wires are inputs (else outputs).
         inputs: bool,
     },
+    /// This process has the cell open already, and it has one owner.
+    #[error("`{cell}` is open already in this process, and has one owner: drop that handle first")]
+    InUse {
+        /// The cell.
+        cell: String,
+    },
+    /// The device tree does not say what clock the timer counts by.
+    #[error(
+        "the clock of `{cell}` is not known: add `clock-frequency` to its device-tree node, or call `set_clock_hz`"
+    )]
+    NoClock {
+        /// The cell.
+        cell: String,
+    },
+    /// The timer cannot count such a time.
+    #[error("`{cell}` cannot count {period:?}: it counts {shortest:?} to {longest:?}")]
+    BadPeriod {
+        /// The cell.
+        cell: String,
+        /// What was asked for.
+        period: Duration,
+        /// The shortest possible.
+        shortest: Duration,
+        /// The longest possible.
+        longest: Duration,
+    },
+    /// The timer does not run, so it would never tick.
+    #[error("`{cell}` does not tick: start it with `start_periodic` or `start_once`, which ticks once")]
+    NotStarted {
+        /// The cell.
+        cell: String,
+    },
     /// A status bit is set again each time it is cleared.
     #[error(
         "{register} of `{cell}` does not clear: the bus answers nonsense (is the design loaded, its clock running?) or \
@@ -168,6 +254,16 @@ pub enum Error {
         cell: String,
         /// The register.
         register: &'static str,
+    },
+    /// The register window is smaller than the registers of the cell.
+    #[error("`{window}` is {size:#x} bytes long, its registers take {needed:#x}: correct `reg` in the device tree")]
+    WindowTooSmall {
+        /// The window.
+        window: String,
+        /// Its size in bytes.
+        size: usize,
+        /// What is needed.
+        needed: usize,
     },
     /// The offset lies outside of the register window.
     #[error("offset {offset:#x} is outside of `{window}`, which is {size:#x} bytes long")]
@@ -195,6 +291,16 @@ pub enum Error {
         /// Its contents.
         value: String,
     },
+    /// The process or the system can open no more files.
+    #[error(
+        "no file descriptor left for `{name}`: close files that are no longer needed, or raise the limit (`ulimit -n`)"
+    )]
+    NoDescriptor {
+        /// What was to be opened.
+        name: String,
+        /// Whose limit it is: `EMFILE` the process's, `ENFILE` the system's.
+        source: io::Error,
+    },
     /// A system call failed for a reason of its own.
     #[error("{call} failed on `{name}`")]
     System {
@@ -210,10 +316,10 @@ pub enum Error {
 impl Error {
     /// A failed system call.
     pub(crate) fn system(call: &'static str, name: impl Into<String>, source: impl Into<io::Error>) -> Self {
-        Error::System {
-            call,
-            name: name.into(),
-            source: source.into(),
+        let (name, source) = (name.into(), source.into());
+        match source.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => Error::NoDescriptor { name, source },
+            _ => Error::System { call, name, source },
         }
     }
 }

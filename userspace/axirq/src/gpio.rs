@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The AXI GPIO (PG144): buttons, switches and LEDs.
+//! The AXI GPIO (PG144): buttons, switches, LEDs, and wires of any kind.
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
@@ -17,34 +17,101 @@
 //! # }
 //! ```
 //!
-//! Any number of tasks and threads of a process may wait for wires of one cell and write to it: they share its one
-//! interrupt and its one status register. Two processes cannot, as each would clear what the other waits for.
+//! # From cell to wire
 //!
-//! The hardware tells *that* an input changed, not which, nor how often: a pulse that is over before a task has run is
-//! an interrupt, but no level that a wait would find.
+//! An [`AxiGpio`] has one or two [`Channel`]s, a channel has [`Wires`], and one of them is a [`Wire`]. Which way they
+//! face is part of their type ([`Input`], [`Output`], [`InOut`]), so that what makes no sense does not compile; a wire
+//! faces one way at a time, whoever holds it ([`Error::WireInUse`]). [`Button`], [`Switch`] and [`Led`] are what boards
+//! call a wire, and three of them are an [`RgbLed`].
+//!
+//! ```no_run
+//! # fn main() -> axirq::Result<()> {
+//! use axirq::gpio::AxiGpio;
+//!
+//! let gpio = AxiGpio::open("axi_gpio_0")?;
+//! // Wires 4 to 7 of channel 2; wire 4 is bit 0 of what is written.
+//! let nibble = gpio.channel(2)?.output(4..8)?;
+//! nibble.write(0b1010)?;
+//! // All wires of channel 1.
+//! println!("{:#b}", gpio.channel(1)?.input(..)?.read()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An input cannot be written, nor an output awaited:
+//!
+//! ```compile_fail,E0277
+//! # fn example(channel: &axirq::gpio::Channel) -> axirq::Result<()> {
+//! channel.input(0..4)?.write(1)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # fn example(channel: &axirq::gpio::Channel) -> axirq::Result<()> {
+//! channel.output(0..4)?.blocking_wait_for_value(1)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # fn example(channel: &axirq::gpio::Channel) -> axirq::Result<()> {
+//! channel.button(0)?.on()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Waiting
+//!
+//! Any number of tasks and threads of a process may wait for wires of one cell and write to it: they share its one
+//! interrupt and its one status register, and what one of them sees change, all do. Two processes cannot wait, as each
+//! would clear what the other waits for.
+//!
+//! The hardware tells *that* an input of a channel changed, not which, nor how often. Waiting for a value or level
+//! finds one that lasts until it is looked at. [`Wires::wait_for_interrupt`] tells of all changes, and of pulses that
+//! were over before anybody could look, as such.
 //!
 //! A cell without the pin `ip2intc_irpt` ("Enable Interrupt" off in the block design) can be read and written; waiting
 //! is [`Error::NoInterrupt`]. Once the overlay is removed, waiting is
 //! [`Error::Gone`], and so is access to a cell that was waited for. To any other cell it raises
 //! `SIGBUS` (see [`Mmio`](crate::Mmio)).
 
+mod claims;
+mod direction;
+#[cfg(feature = "embedded-hal")]
+mod hal;
+mod log;
 mod parts;
 mod regs;
 mod shared;
+mod span;
+mod watch;
+mod wires;
 
+pub use direction::Direction;
+pub use direction::Drives;
+pub use direction::InOut;
+pub use direction::Input;
+pub use direction::Output;
+pub use direction::Reads;
 pub use parts::Button;
+pub use parts::Color;
 pub use parts::Led;
+pub use parts::RgbLed;
 pub use parts::Switch;
+pub use wires::Change;
+pub use wires::Wire;
+pub use wires::Wires;
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
 
 use crate::Error;
 use crate::Result;
-use crate::interrupt::deadline_after;
 use crate::list::System;
 use shared::Shared;
+use span::Bad;
+use span::Span;
 
 /// An AXI GPIO: one or two channels of up to 32 wires.
 ///
@@ -59,7 +126,7 @@ impl AxiGpio {
     ///
     /// # Errors
     ///
-    /// As for [`Mmio::open`](crate::Mmio::open).
+    /// As for [`Mmio::open`](crate::Mmio::open), and [`WindowTooSmall`](Error::WindowTooSmall).
     pub fn open(cell: &str) -> Result<Self> {
         Self::open_in(&System::new(), cell)
     }
@@ -75,7 +142,7 @@ impl AxiGpio {
 
     /// The cell's name.
     pub fn cell(&self) -> &str {
-        self.shared.cell()
+        &self.shared.cell
     }
 
     /// Channel 1 or 2.
@@ -84,7 +151,7 @@ impl AxiGpio {
     ///
     /// [`NoSuchChannel`](Error::NoSuchChannel).
     pub fn channel(&self, channel: u32) -> Result<Channel> {
-        let index = (0..self.shared.channels().len()).find(|index| number(*index) == channel);
+        let index = (0..self.shared.channels.len()).find(|index| number(*index) == channel);
         match index {
             Some(index) => Ok(Channel {
                 shared: Arc::clone(&self.shared),
@@ -94,7 +161,7 @@ impl AxiGpio {
                 cell: self.cell().to_owned(),
                 channel,
                 // The last one's number.
-                channels: number(self.shared.channels().len() - 1),
+                channels: number(self.shared.channels.len() - 1),
             }),
         }
     }
@@ -103,7 +170,7 @@ impl AxiGpio {
     ///
     /// # Errors
     ///
-    /// As for [`Channel::button`].
+    /// As for [`Channel::input`].
     pub fn button(&self, wire: u32) -> Result<Button> {
         self.channel(1)?.button(wire)
     }
@@ -112,7 +179,7 @@ impl AxiGpio {
     ///
     /// # Errors
     ///
-    /// As for [`Channel::switch`].
+    /// As for [`Channel::input`].
     pub fn switch(&self, wire: u32) -> Result<Switch> {
         self.channel(1)?.switch(wire)
     }
@@ -121,13 +188,22 @@ impl AxiGpio {
     ///
     /// # Errors
     ///
-    /// As for [`Channel::led`].
+    /// As for [`Channel::output`].
     pub fn led(&self, wire: u32) -> Result<Led> {
         self.channel(1)?.led(wire)
     }
+
+    /// An RGB LED of channel 1; see [`Channel::rgb_led`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::output`].
+    pub fn rgb_led(&self, number: u32) -> Result<RgbLed> {
+        self.channel(1)?.rgb_led(number)
+    }
 }
 
-/// A channel of an [`AxiGpio`]. Bit n of every value and mask is wire n.
+/// A channel of an [`AxiGpio`].
 #[derive(Clone, Debug)]
 pub struct Channel {
     shared: Arc<Shared>,
@@ -138,181 +214,95 @@ pub struct Channel {
 impl Channel {
     /// The number of wires, 1 to 32.
     pub fn width(&self) -> u32 {
-        self.shared.channels()[self.index].width
+        self.all().width()
     }
 
-    /// The wires: inputs as they are now (GPIO_DATA), outputs as they were last set.
+    /// Wires that are read, by their numbers: `..`, `0..4`, `2..=2`. They become inputs.
     ///
     /// # Errors
     ///
-    /// [`Gone`](Error::Gone) once the device has left.
-    pub fn read(&self) -> Result<u32> {
-        self.shared.read(self.index)
+    /// [`NoSuchWire`](Error::NoSuchWire) and [`NoWires`](Error::NoWires) for the range,
+    /// [`FixedDirection`](Error::FixedDirection) if all wires are outputs by design, [`WireInUse`](Error::WireInUse) if
+    /// one is in use as anything else, [`Gone`](Error::Gone) once the device has left.
+    pub fn input(&self, wires: impl RangeBounds<u32>) -> Result<Wires<Input>> {
+        Wires::new(self, self.slice(self.all(), &wires)?)
     }
 
-    /// Sets all outputs (GPIO_DATA). For a wire that is an input, what it will be as an output; bits beyond the width
-    /// are ignored.
+    /// Wires that are written, by their numbers. They become outputs, and start with what was last written to them; what
+    /// was an input before starts low.
     ///
     /// # Errors
     ///
-    /// [`FixedDirection`](Error::FixedDirection) if all wires are inputs by design, [`Gone`](Error::Gone) once the
-    /// device has left.
-    pub fn write(&self, value: u32) -> Result<()> {
-        self.shared.write(self.index, |_| value)
+    /// As for [`Channel::input`], and [`FixedDirection`](Error::FixedDirection) if all wires are inputs by design.
+    pub fn output(&self, wires: impl RangeBounds<u32>) -> Result<Wires<Output>> {
+        Wires::new(self, self.slice(self.all(), &wires)?)
     }
 
-    /// Sets the outputs under `mask` and leaves the others, also while other tasks and threads do the same.
+    /// Wires that are driven at times (tri-state), by their numbers. They are let go first.
     ///
     /// # Errors
     ///
-    /// As for [`Channel::write`].
-    pub fn write_masked(&self, mask: u32, value: u32) -> Result<()> {
-        self.shared.write(self.index, |old| old & !mask | value & mask)
-    }
-
-    /// Inverts the outputs under `mask`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::write`].
-    pub fn toggle(&self, mask: u32) -> Result<()> {
-        self.shared.write(self.index, |old| old ^ mask)
-    }
-
-    /// Which wires are inputs: a 1 for each (GPIO_TRI).
-    ///
-    /// # Errors
-    ///
-    /// [`Gone`](Error::Gone) once the device has left.
-    pub fn direction(&self) -> Result<u32> {
-        self.shared.inputs(self.index)
-    }
-
-    /// Chooses which wires are inputs: a 1 for each (GPIO_TRI).
-    ///
-    /// # Errors
-    ///
-    /// [`FixedDirection`](Error::FixedDirection) if this would change what the design has fixed,
-    /// [`Gone`](Error::Gone) once the device has left.
-    pub fn set_direction(&self, inputs: u32) -> Result<()> {
-        self.shared.set_inputs(self.index, |_| inputs)
+    /// As for [`Channel::input`], and [`FixedDirection`](Error::FixedDirection) if the direction is fixed by design.
+    pub fn in_out(&self, wires: impl RangeBounds<u32>) -> Result<Wires<InOut>> {
+        Wires::new(self, self.slice(self.all(), &wires)?)
     }
 
     /// A button on a wire, which becomes an input.
     ///
     /// # Errors
     ///
-    /// [`NoSuchWire`](Error::NoSuchWire), [`FixedDirection`](Error::FixedDirection) if all wires are outputs by design.
+    /// As for [`Channel::input`].
     pub fn button(&self, wire: u32) -> Result<Button> {
-        self.input(wire).map(Button)
+        self.input(wire..=wire).map(Wire)
     }
 
     /// A switch on a wire, which becomes an input.
     ///
     /// # Errors
     ///
-    /// As for [`Channel::button`].
+    /// As for [`Channel::input`].
     pub fn switch(&self, wire: u32) -> Result<Switch> {
-        self.input(wire).map(Switch)
+        self.input(wire..=wire).map(Wire)
     }
 
     /// An LED on a wire, which becomes an output.
     ///
     /// # Errors
     ///
-    /// [`NoSuchWire`](Error::NoSuchWire), [`FixedDirection`](Error::FixedDirection) if all wires are inputs by design.
+    /// As for [`Channel::output`].
     pub fn led(&self, wire: u32) -> Result<Led> {
-        let wire = self.wire(wire)?;
-        self.shared.set_inputs(self.index, |inputs| inputs & !wire.mask)?;
-        Ok(Led(wire))
+        self.output(wire..=wire).map(Wire)
     }
 
-    /// Waits until the wires under `mask` are as in `value`.
-    ///
-    /// # When it returns
-    ///
-    /// At once if they are so already; else with the interrupt after which they are. They may have changed again by
-    /// then, and a state shorter than the time to look at it goes unseen. Only inputs make interrupts.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: nothing is consumed, so dropping the future loses nothing.
+    /// The RGB LED of this number, from 0: each takes three wires, blue, green and red in this order.
     ///
     /// # Errors
     ///
-    /// [`NoInterrupt`](Error::NoInterrupt), [`NoSuchWire`](Error::NoSuchWire) if the mask is wider than the channel,
-    /// [`StuckStatus`](Error::StuckStatus), and as for [`Interrupt::open`](crate::Interrupt::open) and
-    /// [`Interrupt::wait`](crate::Interrupt::wait).
-    #[cfg(feature = "tokio")]
-    pub async fn wait_for(&self, mask: u32, value: u32) -> Result<()> {
-        self.check(mask)?;
-        self.shared.wait_for(self.index, mask, value & mask).await
+    /// As for [`Channel::output`].
+    pub fn rgb_led(&self, number: u32) -> Result<RgbLed> {
+        let first = number.saturating_mul(RgbLed::WIRES);
+        self.output(first..first.saturating_add(RgbLed::WIRES)).map(RgbLed)
     }
 
-    /// Waits until the wires under `mask` are as in `value`; blocking twin of `wait_for`.
-    ///
-    /// # Errors
-    ///
-    /// [`NoInterrupt`](Error::NoInterrupt), [`NoSuchWire`](Error::NoSuchWire) if the mask is wider than the channel,
-    /// [`StuckStatus`](Error::StuckStatus), and as for [`Interrupt::open`](crate::Interrupt::open) and
-    /// [`Interrupt::blocking_wait`](crate::Interrupt::blocking_wait).
-    pub fn blocking_wait_for(&self, mask: u32, value: u32) -> Result<()> {
-        // Without a deadline it is never false.
-        while !self.blocking_wait_until(mask, value, None)? {}
-        Ok(())
+    fn all(&self) -> Span {
+        self.shared.channels[self.index].span
     }
 
-    /// [`Channel::blocking_wait_for`] for `timeout` at most. False when it is over.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::blocking_wait_for`].
-    pub fn blocking_wait_for_timeout(&self, mask: u32, value: u32, timeout: Duration) -> Result<bool> {
-        self.blocking_wait_until(mask, value, deadline_after(timeout))
-    }
-
-    fn blocking_wait_until(&self, mask: u32, value: u32, deadline: Option<Instant>) -> Result<bool> {
-        self.check(mask)?;
-        self.shared.blocking_wait_for(self.index, mask, value & mask, deadline)
-    }
-
-    fn input(&self, wire: u32) -> Result<Wire> {
-        let wire = self.wire(wire)?;
-        self.shared.set_inputs(self.index, |inputs| inputs | wire.mask)?;
-        Ok(wire)
-    }
-
-    fn wire(&self, wire: u32) -> Result<Wire> {
-        let mask = 1_u32.checked_shl(wire).ok_or_else(|| self.no_such(wire))?;
-        self.check(mask)?;
-        Ok(Wire {
-            channel: self.clone(),
-            mask,
+    /// The wires of a span that a range names.
+    fn slice(&self, span: Span, range: &impl RangeBounds<u32>) -> Result<Span> {
+        span.slice(range).map_err(|bad| {
+            let (cell, channel) = (self.shared.cell.clone(), number(self.index));
+            match bad {
+                Bad::Empty => Error::NoWires { cell, channel },
+                Bad::Beyond(wire) => Error::NoSuchWire {
+                    cell,
+                    channel,
+                    wire,
+                    width: span.width(),
+                },
+            }
         })
     }
-
-    fn check(&self, mask: u32) -> Result<()> {
-        match mask & !self.shared.channels()[self.index].mask() {
-            0 => Ok(()),
-            beyond => Err(self.no_such(beyond.trailing_zeros())),
-        }
-    }
-
-    fn no_such(&self, wire: u32) -> Error {
-        Error::NoSuchWire {
-            cell: self.shared.cell().to_owned(),
-            channel: number(self.index),
-            wire,
-            width: self.width(),
-        }
-    }
-}
-
-/// One wire of a channel.
-#[derive(Clone, Debug)]
-struct Wire {
-    channel: Channel,
-    mask: u32,
 }
 
 /// A channel's number as users and the manual count.

@@ -2,9 +2,10 @@
 //! [`Interrupt`]: an interrupt pin that can be waited for.
 //!
 //! The way of an event through the files here: [`waiters`] keeps the books of who waits on the file and arms it,
-//! [`shared`] puts them and the file under one lock, [`blocking`] is a thread's wait, [`future`] a task's, [`stream`]
-//! many of them, and [`reactor`] the file's registration with tokio.
+//! [`shared`] puts them and the file under one lock, [`blocking`] is a thread's wait, [`armed`] that of a foreign event
+//! loop, [`future`] a task's, [`stream`] many of them, and [`reactor`] the file's registration with tokio.
 
+mod armed;
 mod blocking;
 mod event;
 #[cfg(all(test, feature = "tokio"))]
@@ -20,6 +21,8 @@ mod stream;
 mod tests;
 mod waiters;
 
+pub use armed::Armed;
+#[cfg(any(feature = "gpio", feature = "timer"))]
 pub(crate) use blocking::deadline_after;
 pub use event::Event;
 #[cfg(feature = "tokio")]
@@ -95,6 +98,25 @@ impl Interrupt {
     /// line, [`NotALine`](crate::Error::NotALine) for a register window, and what the system calls say.
     pub fn open(pin: &str) -> Result<Self> {
         Self::open_in(&System::new(), pin)
+    }
+
+    /// Opens an input of an interrupt controller by its number: for designs that describe no IP cores.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Interrupt::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> axirq::Result<()> {
+    /// let interrupt = axirq::Interrupt::open_input("axi_intc_0", 3)?;
+    /// assert_eq!(interrupt.pin(), "axi_intc_0/3");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open_input(controller: &str, input: u32) -> Result<Self> {
+        Self::open(&format!("{controller}/{input}"))
     }
 
     /// [`Interrupt::open`], in a system whose `/dev` and `/sys` are elsewhere.
@@ -182,12 +204,9 @@ impl Interrupt {
     /// # Errors
     ///
     /// [`Gone`](crate::Error::Gone) once the device has left, [`NoRuntime`](crate::Error::NoRuntime) outside of a tokio
-    /// runtime, [`RuntimeGone`](crate::Error::RuntimeGone) if the runtime of the first wait is no more: like all of
-    /// tokio's I/O types, an `Interrupt` belongs to the runtime that first polled it.
-    ///
-    /// # Panics
-    ///
-    /// In a runtime built without `enable_io`, as all of tokio's I/O does.
+    /// runtime, [`RuntimeWithoutIo`](crate::Error::RuntimeWithoutIo) in one built without `enable_io`,
+    /// [`RuntimeGone`](crate::Error::RuntimeGone) if the runtime of the first wait is no more: like all of tokio's I/O
+    /// types, an `Interrupt` belongs to the runtime that first polled it.
     ///
     /// # Examples
     ///
@@ -214,7 +233,7 @@ impl Interrupt {
     ///
     /// Dropping the stream, or a future that polls it, loses no event: what came unnoticed is returned by the next wait.
     ///
-    /// # Errors and panics
+    /// # Errors
     ///
     /// Items are as for [`Interrupt::wait`]; the stream ends after the first error.
     ///
@@ -263,12 +282,51 @@ impl Interrupt {
     ///
     /// [`Gone`](crate::Error::Gone) once the device has left.
     pub fn blocking_wait_timeout(&self, timeout: Duration) -> Result<Option<Event>> {
-        self.core.blocking_wait(deadline_after(timeout))
+        self.core.blocking_wait(blocking::deadline_after(timeout))
+    }
+
+    /// Begins a wait whose sleeping is yours: in another runtime than tokio, or an event loop of your own.
+    ///
+    /// An event that nobody has been given yet is there at once, so look first, then sleep until the file is readable,
+    /// and look again. Exclusive, as nobody else may arm the file meanwhile: tasks that wait at the same time open the
+    /// pin once each.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](crate::Error::Gone) once the device has left.
+    ///
+    /// # Examples
+    ///
+    /// With the crate `async-io`, the reactor of smol:
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::os::fd::AsFd;
+    ///
+    /// use async_io::Async;
+    ///
+    /// let mut interrupt = axirq::Interrupt::open("axi_timer_0/interrupt")?;
+    /// // One registration for all waits, on a descriptor of its own.
+    /// let file = Async::new(interrupt.as_fd().try_clone_to_owned()?)?;
+    /// loop {
+    ///     let armed = interrupt.arm()?;
+    ///     let event = loop {
+    ///         match armed.event()? {
+    ///             Some(event) => break event,
+    ///             None => file.readable().await?,
+    ///         }
+    ///     };
+    ///     println!("{} interrupt(s)", event.count);
+    /// }
+    /// # }
+    /// ```
+    pub fn arm(&mut self) -> Result<Armed<'_>> {
+        blocking::arm(&self.core.shared).map(Armed::new)
     }
 
     /// Arms, looks, and only then waits: for drivers of devices that hold their line active as long as there is a
     /// cause. `look` is called once the line is armed; if it finds what is waited for, the wait ends with `None`.
-    #[cfg(feature = "tokio")]
+    #[cfg(all(feature = "tokio", any(feature = "gpio", feature = "timer")))]
     pub(crate) async fn wait_unless(&self, look: impl FnOnce() -> Result<bool>) -> Result<Option<Event>> {
         let mut wait = future::Wait::new(&self.core);
         std::future::poll_fn(|cx| wait.poll_arm(cx)).await?;
@@ -279,6 +337,7 @@ impl Interrupt {
     }
 
     /// Blocking twin of `wait_unless`. `None` at the deadline, too.
+    #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn blocking_wait_unless(
         &self,
         deadline: Option<Instant>,
@@ -288,9 +347,7 @@ impl Interrupt {
     }
 }
 
-/// For an event loop of your own: readable when an event came since the file was armed.
-///
-/// Do not read from the file, and do not wait through the `Interrupt` at the same time.
+/// For an event loop of your own: register this, and wait with [`Interrupt::arm`]. Never read from the file.
 impl AsFd for Interrupt {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.core.shared.line.as_fd()

@@ -34,8 +34,9 @@
     doc = "- [`guide`]: from \"what is a future\" to a driver for your own IP core, for those who come from PYNQ."
 )]
 //! - [`Interrupt`]: wait for a pin, once or as a stream of [`Event`]s. Every waiting call is an async function and has a
-//!   twin with the prefix `blocking_`.
-//! - [`gpio`]: buttons, switches and LEDs on an AXI GPIO.
+//!   twin with the prefix `blocking_`. Runtimes other than tokio wait by [`Interrupt::arm`].
+//! - `gpio`: buttons, switches, LEDs and other wires of an AXI GPIO.
+//! - `timer`: ticks of an AXI Timer.
 //! - [`Mmio`]: the registers of any IP core.
 //! - [`list`]: which cells, pins and windows there are.
 //! - [`PinName`]: how pins are named. PYNQ's names work unchanged.
@@ -46,13 +47,19 @@
 //! - Merged, not lost: interrupts that come faster than you wait are one event with a [`count`](Event::count).
 //! - A *level* line is an interrupt as long as its cause stands: clear it in the device, then wait again.
 //! - A *level* source on an *edge* input (the way of many PYNQ designs) makes no further edge while it stays active.
-//!   Look at the device again after arming; [`gpio`] does so.
+//!   Look at the device again after arming; `gpio` and `timer` do so.
 //! - An [`Interrupt`] belongs to the tokio runtime that first polled it. Opening one needs no runtime.
 //! - When an overlay is removed, waits return [`Error::Gone`] and register access raises `SIGBUS`.
 //!
 //! # Features
 //!
-//! `tokio` (default): the async half. Without it the blocking half stands alone, and needs neither tokio nor a runtime.
+//! - `tokio` (default): the async half. Without it the blocking half stands alone, and needs neither tokio nor a runtime.
+//! - `gpio`, `timer` (default): the drivers of these IP cores.
+//! - `embedded-hal`: the wires of `gpio` as pins of embedded-hal 1.0, and with `tokio` of embedded-hal-async.
+//!
+//! An application that needs [`Interrupt`] alone says `default-features = false, features = ["tokio"]`.
+//!
+//! The minimum Rust version is 1.85. A later version of this crate may need a newer one; the change log says so.
 //!
 //! # Troubleshooting
 //!
@@ -64,6 +71,7 @@
 #![warn(missing_debug_implementations)]
 
 mod error;
+#[cfg(feature = "gpio")]
 pub mod gpio;
 // All of it is text.
 #[cfg(all(any(doc, doctest), feature = "tokio"))]
@@ -73,10 +81,13 @@ pub mod list;
 mod map;
 mod mmio;
 mod pin;
+#[cfg(feature = "timer")]
+pub mod timer;
 mod uapi;
 
 pub use error::Error;
 pub use error::Result;
+pub use interrupt::Armed;
 pub use interrupt::Event;
 #[cfg(feature = "tokio")]
 pub use interrupt::Events;

@@ -194,6 +194,7 @@ impl System {
     }
 
     /// A number from the device-tree node of a cell, whose window is `window`. `None` if there is no such property.
+    #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn property(&self, cell: &str, window: &str, property: &str) -> Result<Option<u32>> {
         let path = self
             .class_dir()
@@ -212,6 +213,7 @@ impl System {
     }
 
     /// Whether the kernel lists this pin.
+    #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn has_pin(&self, cell: &str, pin: &str) -> bool {
         self.class_dir().join(format!("{cell}!{pin}")).join("hwirq").exists()
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! [`Mmio`]: the registers of one IP core, without giving away `/dev/mem`.
 
+#[cfg(any(feature = "gpio", feature = "timer"))]
 use std::fs::File;
+#[cfg(any(feature = "gpio", feature = "timer"))]
 use std::fs::Metadata;
 use std::fs::OpenOptions;
 use std::num::NonZeroUsize;
@@ -42,6 +44,7 @@ pub struct Mmio {
     name: String,
     mapping: Mapping,
     size: usize,
+    #[cfg(any(feature = "gpio", feature = "timer"))]
     file: File,
 }
 
@@ -76,7 +79,11 @@ impl Mmio {
         // Windows are whole pages.
         let size =
             usize::try_from(window.size).map_err(|_| Error::system("mmap", name.to_string(), Errno::EOVERFLOW))?;
-        let len = NonZeroUsize::new(size).ok_or_else(|| Error::system("mmap", name.to_string(), Errno::EINVAL))?;
+        let len = NonZeroUsize::new(size).ok_or_else(|| Error::WindowTooSmall {
+            window: name.to_string(),
+            size,
+            needed: 4,
+        })?;
         let mapping = Mapping::new(&file, len, true).map_err(|errno| match errno {
             Errno::ENODEV | Errno::ENXIO => gone(),
             _ => Error::system("mmap", name.to_string(), errno),
@@ -85,6 +92,7 @@ impl Mmio {
             name: name.to_string(),
             mapping,
             size,
+            #[cfg(any(feature = "gpio", feature = "timer"))]
             file,
         })
     }
@@ -121,7 +129,21 @@ impl Mmio {
         Ok(())
     }
 
+    /// Checks that registers up to `end` are within the window.
+    #[cfg(any(feature = "gpio", feature = "timer"))]
+    pub(crate) fn require(&self, end: usize) -> Result<()> {
+        if end <= self.size {
+            return Ok(());
+        }
+        Err(Error::WindowTooSmall {
+            window: self.name.clone(),
+            size: self.size,
+            needed: end,
+        })
+    }
+
     /// Of the window's device file.
+    #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn metadata(&self) -> Result<Metadata> {
         self.file
             .metadata()

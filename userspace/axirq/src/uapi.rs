@@ -19,8 +19,12 @@ use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
 
 use crate::Error;
 use crate::Result;
@@ -60,6 +64,18 @@ pub(crate) trait Line: AsFd + Send + Sync + 'static {
     fn set_mode(&self, mode: Mode) -> Result<()>;
     /// The status page, as of now. No system call.
     fn snapshot(&self) -> Snapshot;
+
+    /// Sleeps until there is an event since ARM, the device has left, or the time is over; or less, for no reason. True
+    /// if the device has left.
+    fn sleep(&self, timeout: Option<Duration>) -> Result<bool> {
+        let mut files = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        match nix::poll::poll(&mut files, poll_timeout(timeout)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Error::system("poll", self.name(), errno)),
+        }
+        let ready = files[0].revents().unwrap_or(PollFlags::empty());
+        Ok(ready.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL))
+    }
 
     /// The error of whoever finds the device gone.
     fn gone(&self) -> Error {
@@ -150,5 +166,33 @@ fn failed(call: &'static str, name: &str, errno: Errno) -> Error {
         Errno::ENODEV => Error::Gone { name: name.to_owned() },
         Errno::ENOTTY => Error::NotALine { name: name.to_owned() },
         _ => Error::system(call, name, errno),
+    }
+}
+
+/// In milliseconds, rounded up so that the last one is not spent spinning. Longer than poll can express: we are back
+/// early and wait again.
+fn poll_timeout(left: Option<Duration>) -> PollTimeout {
+    match left {
+        None => PollTimeout::NONE,
+        Some(left) => {
+            let millis = left.as_nanos().div_ceil(1_000_000);
+            i32::try_from(millis)
+                .ok()
+                .and_then(|millis| PollTimeout::try_from(millis).ok())
+                .unwrap_or(PollTimeout::MAX)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poll_timeouts_are_rounded_up_and_clamped() {
+        assert_eq!(poll_timeout(None), PollTimeout::NONE);
+        assert_eq!(poll_timeout(Some(Duration::from_nanos(1))), PollTimeout::from(1_u8));
+        assert_eq!(poll_timeout(Some(Duration::from_millis(2))), PollTimeout::from(2_u8));
+        assert_eq!(poll_timeout(Some(Duration::MAX)), PollTimeout::MAX);
     }
 }

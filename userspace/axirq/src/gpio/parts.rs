@@ -1,134 +1,117 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What boards have on the wires of a GPIO: [`Button`], [`Switch`], [`Led`].
+//! What boards have on the wires of a GPIO: [`Button`], [`Switch`], [`Led`], [`RgbLed`].
 
-use std::time::Duration;
-
+use super::Input;
+use super::Output;
 use super::Wire;
+use super::Wires;
 use crate::Result;
 
 /// A push button: 1 while pressed, on boards wired the usual way.
-#[derive(Clone, Debug)]
-pub struct Button(pub(super) Wire);
+pub type Button = Wire<Input>;
 
 /// A slide switch.
-#[derive(Clone, Debug)]
-pub struct Switch(pub(super) Wire);
+pub type Switch = Wire<Input>;
 
 /// An LED.
+pub type Led = Wire<Output>;
+
+/// An LED of three colours, on three neighbouring wires: blue, green and red in this order, as on the boards that PYNQ
+/// supports.
+///
+/// ```no_run
+/// # fn main() -> axirq::Result<()> {
+/// use axirq::gpio::AxiGpio;
+/// use axirq::gpio::Color;
+///
+/// let led = AxiGpio::open("rgbleds_gpio")?.rgb_led(0)?;
+/// led.on(Color::Cyan)?;
+/// assert_eq!(led.color()?, Color::Cyan);
+/// led.off()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-pub struct Led(pub(super) Wire);
+pub struct RgbLed(pub(super) Wires<Output>);
 
-/// What buttons and switches have in common.
-macro_rules! input_part {
-    ($part:ident) => {
-        impl $part {
-            /// The level of the wire, 0 or 1.
-            ///
-            /// # Errors
-            ///
-            /// [`Gone`](crate::Error::Gone) once the device has left.
-            pub fn level(&self) -> Result<u8> {
-                self.0.is_high().map(u8::from)
-            }
-
-            /// Waits until the wire is at `level`: 0, or 1 (any other number is 1).
-            ///
-            /// # When it returns
-            ///
-            /// At once if the wire is at this level already; else with the interrupt after which it is. It may have
-            /// changed again by then, and a level shorter than the time to look at it goes unseen.
-            ///
-            /// # Cancel safety
-            ///
-            /// Cancel safe: nothing is consumed, so dropping the future loses nothing.
-            ///
-            /// # Errors
-            ///
-            /// As for [`Channel::wait_for`](super::Channel::wait_for).
-            #[cfg(feature = "tokio")]
-            pub async fn wait_for_level(&self, level: u8) -> Result<()> {
-                self.0.channel.wait_for(self.0.mask, self.0.value(level)).await
-            }
-
-            /// Waits until the wire is at `level`; blocking twin of `wait_for_level`.
-            ///
-            /// # Errors
-            ///
-            /// As for [`Channel::blocking_wait_for`](super::Channel::blocking_wait_for).
-            pub fn blocking_wait_for_level(&self, level: u8) -> Result<()> {
-                self.0.channel.blocking_wait_for(self.0.mask, self.0.value(level))
-            }
-
-            #[doc = concat!("[`", stringify!($part), "::blocking_wait_for_level`] for `timeout` at most. False when it is over.")]
-            ///
-            /// # Errors
-            ///
-            /// As for [`Channel::blocking_wait_for`](super::Channel::blocking_wait_for).
-            pub fn blocking_wait_for_level_timeout(&self, level: u8, timeout: Duration) -> Result<bool> {
-                self.0.channel.blocking_wait_for_timeout(self.0.mask, self.0.value(level), timeout)
-            }
-        }
-    };
+/// What an [`RgbLed`] shows. Each number has a bit for blue, green and red, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Color {
+    /// Nothing.
+    Black = 0b000,
+    /// Blue alone.
+    Blue = 0b001,
+    /// Green alone.
+    Green = 0b010,
+    /// Green and blue.
+    Cyan = 0b011,
+    /// Red alone.
+    Red = 0b100,
+    /// Red and blue.
+    Magenta = 0b101,
+    /// Red and green.
+    Yellow = 0b110,
+    /// All three.
+    White = 0b111,
 }
 
-input_part!(Button);
-input_part!(Switch);
+impl Color {
+    fn of(bits: u32) -> Self {
+        const COLORS: [Color; 8] = [
+            Color::Black,
+            Color::Blue,
+            Color::Green,
+            Color::Cyan,
+            Color::Red,
+            Color::Magenta,
+            Color::Yellow,
+            Color::White,
+        ];
+        COLORS[(bits & 0b111) as usize]
+    }
+}
 
-impl Led {
-    /// Lights the LED.
+impl RgbLed {
+    pub(super) const WIRES: u32 = 3;
+
+    /// Lights the LED in a colour.
     ///
     /// # Errors
     ///
     /// [`Gone`](crate::Error::Gone) once the device has left.
-    pub fn on(&self) -> Result<()> {
-        self.set(true)
+    pub fn on(&self, color: Color) -> Result<()> {
+        self.0.write(u32::from(color as u8))
     }
 
     /// Puts the LED out.
     ///
     /// # Errors
     ///
-    /// As for [`Led::on`].
+    /// As for [`RgbLed::on`].
     pub fn off(&self) -> Result<()> {
-        self.set(false)
+        self.0.off()
     }
 
-    /// Lights the LED or puts it out.
+    /// The colour that was last set; [`Color::Black`] if it is out.
     ///
     /// # Errors
     ///
-    /// As for [`Led::on`].
-    pub fn set(&self, on: bool) -> Result<()> {
-        self.0
-            .channel
-            .write_masked(self.0.mask, if on { self.0.mask } else { 0 })
-    }
-
-    /// Lights the LED if it is out, and puts it out if it is lit.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Led::on`].
-    pub fn toggle(&self) -> Result<()> {
-        self.0.channel.toggle(self.0.mask)
-    }
-
-    /// Whether the LED is lit, as far as this process has set it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Led::on`].
-    pub fn is_on(&self) -> Result<bool> {
-        self.0.is_high()
+    /// As for [`RgbLed::on`].
+    pub fn color(&self) -> Result<Color> {
+        self.0.read().map(Color::of)
     }
 }
 
-impl Wire {
-    fn is_high(&self) -> Result<bool> {
-        Ok(self.channel.read()? & self.mask != 0)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn value(&self, level: u8) -> u32 {
-        if level == 0 { 0 } else { self.mask }
+    #[test]
+    fn colors_are_their_bits() {
+        for bits in 0..8 {
+            assert_eq!(u32::from(Color::of(bits) as u8), bits);
+        }
+        assert_eq!((Color::Red as u8, Color::Green as u8, Color::Blue as u8), (4, 2, 1));
     }
 }

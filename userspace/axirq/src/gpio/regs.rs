@@ -33,3 +33,6 @@ pub(super) const fn channel_bit(channel: usize) -> u32 {
 
 /// The implemented bits of IP_ISR.
 pub(super) const CHANNEL_BITS: u32 = channel_bit(0) | channel_bit(1);
+
+/// The end of the last register.
+pub(super) const END: usize = IP_IER + 4;

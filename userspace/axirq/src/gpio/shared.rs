@@ -11,9 +11,12 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::Weak;
-use std::time::Instant;
 
+use super::claims::Claims;
+use super::direction::Kind;
+use super::log::Log;
 use super::regs;
+use super::span::Span;
 use crate::Error;
 use crate::Interrupt;
 use crate::Mmio;
@@ -22,11 +25,7 @@ use crate::list::System;
 use crate::pin;
 
 /// The interrupt pin of an AXI GPIO.
-const PIN: &str = "ip2intc_irpt";
-
-/// How often IP_ISR is cleared before we say that it cannot be: each round is a change of a wire within a few bus
-/// cycles.
-const CLEARING_ROUNDS: usize = 64;
+pub(super) const PIN: &str = "ip2intc_irpt";
 
 /// The cells that are open, so that each is open once.
 static OPEN: Mutex<Vec<(FileId, Weak<Shared>)>> = Mutex::new(Vec::new());
@@ -37,40 +36,42 @@ type FileId = (u64, u64);
 /// One AXI GPIO.
 #[derive(Debug)]
 pub(super) struct Shared {
-    cell: String,
-    channels: Vec<Layout>,
-    regs: Mmio,
+    pub(super) cell: String,
+    pub(super) channels: Vec<Layout>,
+    pub(super) regs: Mmio,
     /// `None` if the cell has no interrupt pin, else opened by the first wait.
-    interrupt: Option<OnceLock<Interrupt>>,
-    system: System,
+    pub(super) interrupt: Option<OnceLock<Interrupt>>,
+    pub(super) system: System,
     state: Mutex<State>,
 }
 
 /// What the design says about a channel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    /// Wires.
-    pub(super) width: u32,
+    /// All wires.
+    pub(super) span: Span,
     /// All inputs (true) or all outputs (false), if the direction cannot be changed.
-    pub(super) fixed: Option<bool>,
+    fixed: Option<bool>,
 }
 
-impl Layout {
-    /// A bit for each wire.
-    pub(super) fn mask(&self) -> u32 {
-        u32::MAX >> (32 - self.width)
-    }
-}
-
-/// What was written to registers that do not tell it back.
+/// What is known of the wires, and what was written to registers that do not tell it back.
 #[derive(Debug)]
-struct State {
-    /// Output latches by channel. Cores before revision 14 read outputs as 0.
-    data: [u32; 2],
-    /// Directions by channel, 1 is an input. Where fixed, TRI does not tell.
-    tri: [u32; 2],
+pub(super) struct State {
+    pub(super) channels: [ChannelState; 2],
     /// IP_IER, as far as GIER lets it through.
-    enabled: u32,
+    pub(super) enabled: u32,
+    /// Somebody has waited: the logs are kept from then on.
+    pub(super) watching: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct ChannelState {
+    /// Output latches. Cores before revision 14 read outputs as 0.
+    data: u32,
+    /// Directions, 1 is an input. Where fixed, TRI does not tell.
+    pub(super) tri: u32,
+    claims: Claims,
+    pub(super) log: Log,
 }
 
 impl Shared {
@@ -107,7 +108,7 @@ impl Shared {
             };
             // 32 is the binding's default.
             Ok(Layout {
-                width: property(width)?.unwrap_or(32).clamp(1, 32),
+                span: Span::all(property(width)?.unwrap_or(32)),
                 fixed,
             })
         };
@@ -117,20 +118,24 @@ impl Shared {
             channels.push(layout("xlnx,gpio2-width", "xlnx,all-inputs-2", "xlnx,all-outputs-2")?);
         }
         let interrupt = system.has_pin(&cell, PIN).then(OnceLock::new);
+        regs.require(match &interrupt {
+            Some(_) => regs::END,
+            None => regs::data(channels.len()),
+        })?;
         let mut state = State {
-            data: [0; 2],
-            tri: [0; 2],
+            channels: [ChannelState::new(), ChannelState::new()],
             enabled: 0,
+            watching: false,
         };
-        for (channel, layout) in channels.iter().enumerate() {
+        for (number, (channel, layout)) in state.channels.iter_mut().zip(&channels).enumerate() {
             let tri = match layout.fixed {
                 Some(true) => u32::MAX,
                 Some(false) => 0,
-                None => regs.read32(regs::tri(channel))?,
+                None => regs.read32(regs::tri(number))?,
             };
-            state.tri[channel] = tri & layout.mask();
+            channel.tri = tri & layout.span.mask();
             // Of an input this is the wire, and no latch.
-            state.data[channel] = regs.read32(regs::data(channel))? & layout.mask() & !tri;
+            channel.data = regs.read32(regs::data(number))? & layout.span.mask() & !tri;
         }
         if interrupt.is_some() && regs.read32(regs::GIER)? & regs::GIER_ENABLE != 0 {
             state.enabled = regs.read32(regs::IP_IER)? & regs::CHANNEL_BITS;
@@ -145,172 +150,107 @@ impl Shared {
         })
     }
 
-    pub(super) fn cell(&self) -> &str {
-        &self.cell
+    /// Uses wires of a channel in a direction, into which they turn unless they are in use so already.
+    pub(super) fn claim(&self, channel: usize, mask: u32, kind: Kind) -> Result<()> {
+        match (self.channels[channel].fixed, kind) {
+            (Some(inputs), Kind::InOut) => return Err(self.fixed(channel, inputs)),
+            (Some(true), Kind::Output) => return Err(self.fixed(channel, true)),
+            (Some(false), Kind::Input) => return Err(self.fixed(channel, false)),
+            _ => {}
+        }
+        let mut state = self.lock()?;
+        let free = state.channels[channel]
+            .claims
+            .claim(mask, kind)
+            .map_err(|(wire, other)| Error::WireInUse {
+                cell: self.cell.clone(),
+                channel: super::number(channel),
+                wire,
+                direction: other.name(),
+            })?;
+        let turned = self.turn(&mut state, channel, free, kind != Kind::Output);
+        if turned.is_err() {
+            state.channels[channel].claims.release(mask);
+        }
+        turned
     }
 
-    pub(super) fn channels(&self) -> &[Layout] {
-        &self.channels
+    /// Uses wires once more that are in use in this direction.
+    pub(super) fn claim_again(&self, channel: usize, mask: u32, kind: Kind) {
+        let claimed = self.state().channels[channel].claims.claim(mask, kind);
+        debug_assert_eq!(claimed, Ok(0));
+    }
+
+    /// Uses wires of a channel no more. They stay as they are.
+    pub(super) fn unclaim(&self, channel: usize, mask: u32) {
+        self.state().channels[channel].claims.release(mask);
     }
 
     /// The wires of a channel: inputs as they are, outputs as they were set.
     pub(super) fn read(&self, channel: usize) -> Result<u32> {
         let state = self.lock()?;
-        let tri = state.tri[channel];
+        let ChannelState { data, tri, .. } = state.channels[channel];
         let wires = self.regs.read32(regs::data(channel))?;
-        Ok((wires & tri | state.data[channel] & !tri) & self.channels[channel].mask())
+        Ok((wires & tri | data & !tri) & self.channels[channel].span.mask())
+    }
+
+    /// The output latches of a channel.
+    pub(super) fn written(&self, channel: usize) -> Result<u32> {
+        Ok(self.lock()?.channels[channel].data)
     }
 
     /// Changes the output latches of a channel.
     pub(super) fn write(&self, channel: usize, change: impl FnOnce(u32) -> u32) -> Result<()> {
-        let layout = self.channels[channel];
-        if layout.fixed == Some(true) {
-            return Err(self.fixed(channel, true));
-        }
         let mut state = self.lock()?;
-        state.data[channel] = change(state.data[channel]) & layout.mask();
-        self.regs.write32(regs::data(channel), state.data[channel])
+        let data = &mut state.channels[channel].data;
+        *data = change(*data);
+        self.regs.write32(regs::data(channel), *data)
     }
 
     /// A bit for each input of a channel.
     pub(super) fn inputs(&self, channel: usize) -> Result<u32> {
-        Ok(self.lock()?.tri[channel])
+        Ok(self.lock()?.channels[channel].tri)
     }
 
-    /// Changes which wires of a channel are inputs.
-    pub(super) fn set_inputs(&self, channel: usize, change: impl FnOnce(u32) -> u32) -> Result<()> {
-        let layout = self.channels[channel];
-        let mut state = self.lock()?;
-        let tri = change(state.tri[channel]) & layout.mask();
-        if tri == state.tri[channel] {
+    /// Makes wires of a channel inputs, or outputs.
+    pub(super) fn set_inputs(&self, channel: usize, mask: u32, inputs: bool) -> Result<()> {
+        self.turn(&mut *self.lock()?, channel, mask, inputs)
+    }
+
+    fn turn(&self, state: &mut State, channel: usize, mask: u32, inputs: bool) -> Result<()> {
+        let old = state.channels[channel].tri;
+        let tri = if inputs { old | mask } else { old & !mask };
+        if tri == old {
             return Ok(());
         }
-        if let Some(inputs) = layout.fixed {
-            return Err(self.fixed(channel, inputs));
+        if state.watching {
+            // What has changed so far did so in the old direction.
+            self.observe(state, [0; 2])?;
         }
-        state.tri[channel] = tri;
         // The latch before the direction, so that a new output starts with what was set.
-        self.regs.write32(regs::data(channel), state.data[channel])?;
-        self.regs.write32(regs::tri(channel), tri)
-    }
-
-    /// Waits until the wires of a channel under `mask` are `value`.
-    ///
-    /// The interrupt's source is a level: IP_ISR. It is cleared before the line is armed, or the line would fire again
-    /// for what is known; and once more after it, as on an edge input a source that stays active makes no further edge.
-    /// The wires are read after each clearing: what changes later sets IP_ISR again.
-    ///
-    /// ```text
-    /// clear IP_ISR | read wires | arm | clear IP_ISR | read wires | sleep
-    ///              ^ a change from here on makes an interrupt once armed
-    ///                                                ^ and here one that wakes us
-    /// ```
-    ///
-    /// All who wait for wires of one cell are woken by its interrupt, and each does all of this: nobody depends on
-    /// another's clearing, and clearing twice is harmless.
-    #[cfg(feature = "tokio")]
-    pub(super) async fn wait_for(&self, channel: usize, mask: u32, value: u32) -> Result<()> {
-        let interrupt = self.interrupt()?;
-        loop {
-            if self.look(channel, mask, value)? {
-                return Ok(());
-            }
-            self.enable(channel)?;
-            if interrupt
-                .wait_unless(|| self.look(channel, mask, value))
-                .await?
-                .is_none()
-            {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Blocking twin of `wait_for`. False at the deadline.
-    pub(super) fn blocking_wait_for(
-        &self,
-        channel: usize,
-        mask: u32,
-        value: u32,
-        deadline: Option<Instant>,
-    ) -> Result<bool> {
-        let interrupt = self.interrupt()?;
-        loop {
-            if self.look(channel, mask, value)? {
-                return Ok(true);
-            }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(false);
-            }
-            self.enable(channel)?;
-            let mut found = false;
-            interrupt.blocking_wait_unless(deadline, || {
-                found = self.look(channel, mask, value)?;
-                Ok(found)
-            })?;
-            if found {
-                return Ok(true);
-            }
-        }
-    }
-
-    /// Clears the status, then compares the wires.
-    fn look(&self, channel: usize, mask: u32, value: u32) -> Result<bool> {
-        self.clear_status()?;
-        Ok(self.read(channel)? & mask == value)
-    }
-
-    /// Clears IP_ISR until it stays clear: a bit that is set while another is cleared would keep the line active, and
-    /// an edge input would see no further edge.
-    fn clear_status(&self) -> Result<()> {
-        let _state = self.lock()?;
-        for _ in 0..CLEARING_ROUNDS {
-            let set = self.regs.read32(regs::IP_ISR)? & regs::CHANNEL_BITS;
-            if set == 0 {
-                return Ok(());
-            }
-            self.regs.write32(regs::IP_ISR, set)?;
-        }
-        Err(Error::StuckStatus {
-            cell: self.cell.clone(),
-            register: "IP_ISR",
-        })
-    }
-
-    /// Lets a channel's changes through to the interrupt pin. They stay enabled: the line itself is masked while nobody
-    /// waits.
-    fn enable(&self, channel: usize) -> Result<()> {
-        let mut state = self.lock()?;
-        if state.enabled & regs::channel_bit(channel) == 0 {
-            state.enabled |= regs::channel_bit(channel);
-            self.regs.write32(regs::IP_IER, state.enabled)?;
-            self.regs.write32(regs::GIER, regs::GIER_ENABLE)?;
+        self.regs.write32(regs::data(channel), state.channels[channel].data)?;
+        self.regs.write32(regs::tri(channel), tri)?;
+        state.channels[channel].tri = tri;
+        let mut unknown = [0; 2];
+        unknown[channel] = tri & !old;
+        if state.watching && unknown[channel] != 0 {
+            self.observe(state, unknown)?;
         }
         Ok(())
     }
 
-    fn interrupt(&self) -> Result<&Interrupt> {
-        let Some(slot) = &self.interrupt else {
-            return Err(Error::NoInterrupt {
-                cell: self.cell.clone(),
-                pin: PIN,
-            });
-        };
-        if let Some(interrupt) = slot.get() {
-            return Ok(interrupt);
-        }
-        // If another thread is doing the same, one of the two files is closed again.
-        let interrupt = Interrupt::open_in(&self.system, &format!("{}/{PIN}", self.cell))?;
-        Ok(slot.get_or_init(|| interrupt))
-    }
-
     /// The lock on the registers, if they are there: touching them after the device has left would end the process.
     /// Only the interrupt can tell; a cell without one, or one that leaves right after, is beyond this.
-    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, State>> {
         if let Some(interrupt) = self.interrupt.as_ref().and_then(OnceLock::get) {
             interrupt.sequence()?;
         }
-        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.state())
+    }
+
+    /// The lock, for what is no register.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fixed(&self, channel: usize, inputs: bool) -> Error {
@@ -318,6 +258,17 @@ impl Shared {
             cell: self.cell.clone(),
             channel: super::number(channel),
             inputs,
+        }
+    }
+}
+
+impl ChannelState {
+    fn new() -> Self {
+        Self {
+            data: 0,
+            tri: 0,
+            claims: Claims::default(),
+            log: Log::new(),
         }
     }
 }

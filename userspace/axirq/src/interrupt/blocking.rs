@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A thread's wait: arm, then sleep in `poll(2)`. The file stays non-blocking, as others may hold it too.
+//!
+//! [`Armed`] is also the wait of a foreign event loop, which sleeps by its own means.
 
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
-use nix::errno::Errno;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
-
 use super::Event;
 use super::shared::Shared;
 use super::waiters::Begin;
-use crate::Error;
 use crate::Result;
 use crate::uapi::Line;
 
@@ -33,10 +28,14 @@ pub(super) enum Started<'a, L: Line> {
     TimedOut,
 }
 
-/// A thread that has armed and not yet taken its event; dropping this ends the wait.
+/// One who has armed and not yet taken its event; dropping this ends the wait.
+#[derive(Debug)]
 pub(super) struct Armed<'a, L: Line> {
     shared: &'a Shared<L>,
+    /// The event has come when the line's number is no longer this.
     baseline: u64,
+    /// False if the event was there already: nothing was armed then.
+    waits: bool,
 }
 
 /// Arms the line, or finds an event.
@@ -46,7 +45,11 @@ pub(super) fn start<L: Line>(shared: &Shared<L>, deadline: Option<Instant>) -> R
         let started = match waiters.begin_thread(&shared.line) {
             Ok(Begin::Deferred) => None,
             Ok(Begin::Event(event)) => Some(Ok(Started::Event(event))),
-            Ok(Begin::Armed(baseline)) => Some(Ok(Started::Armed(Armed { shared, baseline }))),
+            Ok(Begin::Armed(baseline)) => Some(Ok(Started::Armed(Armed {
+                shared,
+                baseline,
+                waits: true,
+            }))),
             Err(error) => Some(Err(error)),
         };
         if let Some(started) = started {
@@ -68,25 +71,46 @@ pub(super) fn start<L: Line>(shared: &Shared<L>, deadline: Option<Instant>) -> R
     }
 }
 
+/// Arms for one who sleeps by other means. Nobody else waits on this file meanwhile, so this does not block.
+pub(super) fn arm<L: Line>(shared: &Shared<L>) -> Result<Armed<'_, L>> {
+    loop {
+        match start(shared, None)? {
+            Started::Armed(armed) => return Ok(armed),
+            Started::Event(event) => {
+                return Ok(Armed {
+                    shared,
+                    baseline: event.sequence.wrapping_sub(event.count),
+                    waits: false,
+                });
+            }
+            // Not without a deadline.
+            Started::TimedOut => {}
+        }
+    }
+}
+
 impl<L: Line> Armed<'_, L> {
+    /// The event, if it came.
+    pub(super) fn event(&self) -> Result<Option<Event>> {
+        self.shared.take(self.baseline)
+    }
+
+    pub(super) fn line(&self) -> &L {
+        &self.shared.line
+    }
+
     /// Sleeps until the event or the deadline.
     pub(super) fn sleep(self, deadline: Option<Instant>) -> Result<Option<Event>> {
         loop {
-            if let Some(event) = self.shared.take(self.baseline)? {
+            if let Some(event) = self.event()? {
                 return Ok(Some(event));
             }
             let left = remaining(deadline);
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }
-            let mut files = [PollFd::new(self.shared.line.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut files, poll_timeout(left)) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Error::system("poll", self.shared.line.name(), errno)),
-            }
             // The page says why, except of a device that left before it could.
-            let ready = files[0].revents().unwrap_or(PollFlags::empty());
-            if ready.intersects(PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL) {
+            if self.shared.line.sleep(left)? {
                 return Err(self.shared.line.gone());
             }
         }
@@ -95,38 +119,12 @@ impl<L: Line> Armed<'_, L> {
 
 impl<L: Line> Drop for Armed<'_, L> {
     fn drop(&mut self) {
-        self.shared.with(|waiters, line| waiters.leave_thread(line));
+        if self.waits {
+            self.shared.with(|waiters, line| waiters.leave_thread(line));
+        }
     }
 }
 
 fn remaining(deadline: Option<Instant>) -> Option<Duration> {
     deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-}
-
-/// In milliseconds, rounded up so that the last one is not spent spinning. Longer than poll can express: we are back
-/// early and wait again.
-fn poll_timeout(left: Option<Duration>) -> PollTimeout {
-    match left {
-        None => PollTimeout::NONE,
-        Some(left) => {
-            let millis = left.as_nanos().div_ceil(1_000_000);
-            i32::try_from(millis)
-                .ok()
-                .and_then(|millis| PollTimeout::try_from(millis).ok())
-                .unwrap_or(PollTimeout::MAX)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn poll_timeouts_are_rounded_up_and_clamped() {
-        assert_eq!(poll_timeout(None), PollTimeout::NONE);
-        assert_eq!(poll_timeout(Some(Duration::from_nanos(1))), PollTimeout::from(1_u8));
-        assert_eq!(poll_timeout(Some(Duration::from_millis(2))), PollTimeout::from(2_u8));
-        assert_eq!(poll_timeout(Some(Duration::MAX)), PollTimeout::MAX);
-    }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A line's registration with tokio: made on the first poll, one for all tasks.
 
+use std::panic;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
@@ -49,7 +51,6 @@ impl<L: Line> Reactor<L> {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        // tokio panics under it in a runtime without I/O; that leaves nothing half done.
         let _registering = self.registering.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = self.file.get() {
             return Ok(file);
@@ -59,11 +60,18 @@ impl<L: Line> Reactor<L> {
                 pin: shared.line.name().to_owned(),
             });
         }
-        // SAFETY: The file must stay open, and the same, as long as the `AsyncFd` lives.
-        // - The `AsyncFd` owns an `Arc` of the line, so the line outlives it.
-        // - A `Line` always names the same open file (contract of the trait); `LineFile` does so by owning an
-        //   `OwnedFd` that it never replaces or gives away.
-        let file = unsafe { AsyncFd::register_with_interest(Arc::clone(shared), Interest::READABLE) }
+        let register = || {
+            // SAFETY: The file must stay open, and the same, as long as the `AsyncFd` lives.
+            // - The `AsyncFd` owns an `Arc` of the line, so the line outlives it.
+            // - A `Line` always names the same open file (contract of the trait); `LineFile` does so by owning an
+            //   `OwnedFd` that it never replaces or gives away.
+            unsafe { AsyncFd::register_with_interest(Arc::clone(shared), Interest::READABLE) }
+        };
+        // tokio has no question for whether a runtime has I/O: it panics if not, before anything is registered.
+        let file = panic::catch_unwind(AssertUnwindSafe(register))
+            .map_err(|_| Error::RuntimeWithoutIo {
+                pin: shared.line.name().to_owned(),
+            })?
             .map_err(|error| Error::system("epoll_ctl", shared.line.name(), std::io::Error::from(error)))?;
         Ok(self.file.get_or_init(|| file))
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Waiting, on a line that tests can fire.
 
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,10 +17,15 @@ use std::time::Duration;
 use std::time::Instant;
 
 use futures_core::Stream;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
 use tokio::time::timeout;
 
 use super::Core;
 use super::Event;
+use super::blocking;
 use super::fake::FakeLine;
 use super::stream::EventsOf;
 use crate::Error;
@@ -249,6 +255,62 @@ fn outside_of_a_runtime_a_wait_is_an_error() {
         Poll::Ready(Err(Error::NoRuntime { .. }))
     ));
     assert_eq!(calls(&core), (0, 0));
+}
+
+#[test]
+fn a_runtime_without_io_is_an_error_and_no_panic() {
+    let core = edge();
+    let without = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let result = without.block_on(async { timeout(LOST, core.wait()).await.unwrap() });
+        assert!(matches!(result, Err(Error::RuntimeWithoutIo { .. })));
+    }
+    let item = without.block_on(async { next(&mut EventsOf::new(&core)).await });
+    assert!(matches!(item, Some(Err(Error::RuntimeWithoutIo { .. }))));
+    assert_eq!(calls(&core), (0, 0));
+    // Nothing is spoilt for one that has it.
+    let with = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    line(&core).fire();
+    assert_eq!(with.block_on(event(&core)).sequence, 1);
+}
+
+#[test]
+fn a_foreign_event_loop_waits_by_readiness_alone() {
+    let core = edge();
+    let readable = |timeout| {
+        let mut files = [PollFd::new(line(&core).as_fd(), PollFlags::POLLIN)];
+        poll(&mut files, timeout).unwrap() == 1
+    };
+    for round in 1..=3 {
+        let armed = blocking::arm(&core.shared).unwrap();
+        assert_eq!(armed.event().unwrap(), None);
+        assert!(line(&core).is_armed() && !readable(PollTimeout::ZERO));
+        line(&core).fire();
+        assert!(readable(PollTimeout::MAX));
+        assert_eq!(armed.event().unwrap().unwrap().sequence, round);
+        assert_eq!(armed.event().unwrap().unwrap().sequence, round);
+    }
+    // Dropped without its event: disarmed, and the event is there at once the next time.
+    drop(blocking::arm(&core.shared).unwrap());
+    assert!(!line(&core).is_armed());
+    line(&core).fire();
+    let armed = blocking::arm(&core.shared).unwrap();
+    assert_eq!(armed.event().unwrap().unwrap().count, 1);
+    assert!(!line(&core).is_armed());
+    drop(armed);
+    // Gone.
+    let armed = blocking::arm(&core.shared).unwrap();
+    line(&core).vanish();
+    assert!(readable(PollTimeout::MAX));
+    assert!(matches!(armed.event(), Err(Error::Gone { .. })));
+    drop(armed);
+    assert!(matches!(blocking::arm(&core.shared), Err(Error::Gone { .. })));
 }
 
 #[test]

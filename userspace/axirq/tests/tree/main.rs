@@ -3,4 +3,5 @@
 
 mod gpio;
 mod list;
+mod timer;
 mod tree;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An AXI Timer whose registers are a plain file: what keeps it from opening. (Ticking needs a line, hence a board.)
+
+use crate::tree::Tree;
+use axirq::Error;
+use axirq::timer::AxiTimer;
+
+#[test]
+fn a_timer_that_could_not_tick_does_not_open() {
+    let open = |tree: &Tree| AxiTimer::open_in(&tree.system(), "timer").unwrap_err();
+    assert!(matches!(open(&Tree::empty()), Error::ModuleNotLoaded));
+
+    let tree = Tree::loaded();
+    tree.window("timer", 0xa001_0000, &[]);
+    assert!(matches!(open(&tree), Error::NoInterrupt { pin: "interrupt", .. }));
+    assert!(matches!(
+        AxiTimer::open_in(&tree.system(), "../timer"),
+        Err(Error::BadName { .. })
+    ));
+
+    // A plain file is no line.
+    tree.pin("timer", "interrupt", "axi_intc_0", 2, "level");
+    assert!(matches!(open(&tree), Error::NotALine { name } if name == "timer/interrupt"));
+}
