@@ -139,7 +139,7 @@ board-test: kmod tools guest overlays
 lint:
 	@$(user_cargo) fmt --all --check
 	@$(test_cargo) fmt --all --check
-	@$(user_cargo) clippy --locked --all-targets -- -D warnings
+	@$(user_cargo) clippy --locked --all-targets --all-features -- -D warnings
 	@$(test_cargo) clippy --locked --all-targets -- -D warnings
 	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs
 	@rm -rf $(build)/kmod-clippy

@@ -61,7 +61,15 @@ libtest_counts='/^test result:/ { ok += $4; bad += $6 }'
 board_counts='/^[0-9]+ passed, [0-9]+ failed$/ { ok += $1; bad += $3 }'
 
 doc_tests() {
-	(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo test --locked --doc)
+	(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo test --locked --all-features --doc)
+}
+
+features_alone() {
+	local feature
+	for feature in "" tokio gpio timer embedded-hal embedded-hal,tokio; do
+		(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo clippy --quiet --locked -p axirq \
+			--no-default-features --features "$feature" -- -D warnings) || return 1
+	done
 }
 
 PATH=$CARGO_HOME/bin:$PATH
@@ -73,15 +81,13 @@ fi
 
 if [ -z "${TEST_FILTER:-}" ]; then
 	suite "host tests: simulated PL, board, rooms of the driver" "$nextest_counts" nextest tests tests --workspace
-	suite "host tests: crate and command line" "$nextest_counts" nextest userspace userspace --workspace
+	suite "host tests: crate and command line" "$nextest_counts" nextest userspace userspace --workspace --all-features
 	suite "documentation examples" "$libtest_counts" doc_tests
 	check "the cache of the set-up" tests/setup/cache-test.sh
 	check "formatting and lints" make lint
 	check "device-tree bindings and overlays" make bindings
 	check "the udev rule" udevadm verify --no-summary userspace/udev/60-axirq.rules
-	check "the crate without default features" \
-		env CARGO_TARGET_DIR="$BUILD/userspace" cargo check --locked --manifest-path userspace/Cargo.toml \
-		-p axirq --no-default-features
+	check "the crate with each feature alone, and with none" features_alone
 fi
 for kernel in $KERNELS; do
 	suite "the emulated board, kernel $kernel" "$board_counts" make board-test KERNEL="$kernel" TESTS="${TEST_FILTER:-}"

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Errors that name the cure.
 
+use std::fs::File;
+
 use axirq::Error;
 use axirq::Interrupt;
 use axirq::Mmio;
 use axirq::gpio::AxiGpio;
 use axirq::list;
+use axirq::timer::AxiTimer;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Gid;
 use nix::unistd::Uid;
@@ -22,6 +25,8 @@ crate::tests![
     unknown_cell_names_the_nearest,
     bad_names_are_told_from_unknown_ones,
     names_in_the_form_of_pynq_are_accepted,
+    raw_input_is_opened_by_its_number,
+    full_file_table_is_named,
     module_that_is_not_loaded_is_named,
     missing_overlay_is_named,
     missing_permission_is_named,
@@ -89,6 +94,53 @@ fn names_in_the_form_of_pynq_are_accepted() {
     );
 }
 
+fn raw_input_is_opened_by_its_number() {
+    let (_rig, _demo) = Rig::with_demo();
+    for controller in ["axi_intc_0", "/axi_intc_0"] {
+        let interrupt = Interrupt::open_input(controller, 3).unwrap();
+        assert_eq!(interrupt.pin(), EDGE);
+    }
+    assert!(matches!(
+        Interrupt::open_input("axi_intc_0", u32::MAX),
+        Err(Error::NoSuchPin { .. })
+    ));
+    assert!(matches!(
+        Interrupt::open_input("..", 3),
+        Err(Error::BadName { .. })
+    ));
+}
+
+fn full_file_table_is_named() {
+    let (_rig, _demo) = Rig::with_demo();
+    let gpio = AxiGpio::open("btns_gpio").unwrap();
+    let button = gpio.button(0).unwrap();
+    let child = Child::start(|_| {
+        let mut files = Vec::new();
+        while let Ok(file) = File::open("/dev/null") {
+            files.push(file);
+        }
+        let full = |what, error: Error| {
+            assert!(
+                matches!(error, Error::NoDescriptor { .. }),
+                "{what}: {error:?}"
+            );
+        };
+        full("a pin", Interrupt::open(EDGE).unwrap_err());
+        full("a window", Mmio::open("leds_gpio").unwrap_err());
+        full("a GPIO", AxiGpio::open("leds_gpio").unwrap_err());
+        full("a timer", AxiTimer::open("axi_timer_0").unwrap_err());
+        full("a list", list::cells().unwrap_err());
+        // The first wait opens the pin.
+        full("a wait", button.blocking_wait_for_level(1).unwrap_err());
+        // With one to spare it works again.
+        files.pop();
+        button.blocking_wait_for_level(0).unwrap();
+        0
+    });
+    let pid = child.pid();
+    assert_eq!(child.end(), WaitStatus::Exited(pid, 0));
+}
+
 fn module_that_is_not_loaded_is_named() {
     let _rig = Rig::new();
     modules::unload().unwrap();
@@ -147,8 +199,7 @@ fn window_is_no_line() {
 
 fn cell_without_interrupt_says_so() {
     let (_rig, _demo) = Rig::with_demo();
-    let leds = AxiGpio::open("leds_gpio").unwrap().channel(1).unwrap();
-    let error = leds.blocking_wait_for(1, 1).unwrap_err();
+    let error = AxiTimer::open("leds_gpio").unwrap_err();
     assert!(matches!(error, Error::NoInterrupt { .. }), "{error:?}");
 }
 

@@ -24,6 +24,7 @@ mod controllers;
 mod crowd;
 mod death;
 mod designs;
+mod drops;
 mod edge;
 mod errors;
 mod examples;
@@ -38,6 +39,7 @@ mod overlays;
 mod page;
 mod races;
 mod removal;
+mod runtimes;
 mod sharing;
 mod storms;
 mod stress;
@@ -81,6 +83,8 @@ const ALL: &[&[Test]] = &[
     calls::TESTS,
     page::TESTS,
     cancel::TESTS,
+    drops::TESTS,
+    runtimes::TESTS,
     death::TESTS,
     removal::TESTS,
     lifecycle::TESTS,

@@ -10,6 +10,7 @@ use axirq::Error;
 use axirq::Interrupt;
 use axirq::Mmio;
 use axirq::gpio::AxiGpio;
+use axirq::timer::AxiTimer;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::epoll::Epoll;
@@ -24,8 +25,10 @@ use nix::sys::wait::WaitStatus;
 
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
+use crate::rig::EDGE_TOO;
 use crate::rig::LEVEL;
 use crate::rig::PATIENCE;
+use crate::rig::QUIET;
 use crate::rig::Rig;
 use crate::rig::child::Child;
 use crate::rig::demo;
@@ -46,6 +49,7 @@ crate::tests![
     removal_wakes_waiting_tasks,
     removal_wakes_a_stream,
     removal_wakes_tasks_of_a_gpio,
+    removal_ends_every_kind_of_wait,
     removal_wakes_blocked_reads,
     removal_wakes_blocking_waits,
     removal_wakes_poll,
@@ -132,16 +136,91 @@ fn removal_wakes_tasks_of_a_gpio() {
     run(async {
         let gpio = AxiGpio::open("btns_gpio").unwrap();
         let button = gpio.button(1).unwrap();
+        let wires = gpio.channel(1).unwrap().input(..).unwrap();
         let task = tokio::spawn(async move { soon("to be told", button.wait_for_level(1)).await });
         settle().await;
         wait_for_state("btns_gpio/ip2intc_irpt", "armed");
         let removed = remove(demo);
         assert!(matches!(task.await.unwrap(), Err(Error::Gone { .. })));
         assert!(removed.elapsed() < AT_ONCE);
-        assert!(matches!(
-            gpio.channel(1).unwrap().read(),
-            Err(Error::Gone { .. })
-        ));
+        assert!(matches!(wires.read(), Err(Error::Gone { .. })));
+        assert!(matches!(gpio.button(0), Err(Error::Gone { .. })));
+    });
+}
+
+fn removal_ends_every_kind_of_wait() {
+    use embedded_hal_async::digital::Wait as _;
+
+    type Wait = Box<dyn FnOnce() -> axirq::Result<()> + Send>;
+
+    let (_rig, demo) = Rig::with_demo();
+    let buttons = AxiGpio::open("btns_gpio").unwrap().channel(1).unwrap();
+    let button = || buttons.button(0).unwrap();
+    let wires = || buttons.input(..).unwrap();
+    let timer = || {
+        let mut timer = AxiTimer::open("axi_timer_0").unwrap();
+        timer.start_once(2 * PATIENCE).unwrap();
+        timer
+    };
+    let line = || Interrupt::open(EDGE_TOO).unwrap();
+    let waits: Vec<Wait> = vec![
+        Box::new({
+            let line = line();
+            move || run(line.wait()).map(drop)
+        }),
+        Box::new({
+            let line = line();
+            move || line.blocking_wait().map(drop)
+        }),
+        Box::new({
+            let line = line();
+            move || line.blocking_wait_timeout(2 * PATIENCE).map(drop)
+        }),
+        Box::new({
+            let button = button();
+            move || run(button.wait_for_level(1))
+        }),
+        Box::new({
+            let button = button();
+            move || button.blocking_wait_for_level(1)
+        }),
+        Box::new({
+            let wires = wires();
+            move || run(wires.wait_for_value(3))
+        }),
+        Box::new({
+            let mut wires = wires();
+            move || wires.blocking_wait_for_interrupt().map(drop)
+        }),
+        Box::new({
+            let mut button = button();
+            move || {
+                button
+                    .blocking_wait_for_level_timeout(1, 2 * PATIENCE)
+                    .map(drop)
+                    .and(run(button.wait_for_low()))
+            }
+        }),
+        Box::new({
+            let mut timer = timer();
+            move || timer.blocking_tick().map(drop)
+        }),
+    ];
+    thread::scope(|scope| {
+        let waits: Vec<_> = waits.into_iter().map(|wait| scope.spawn(wait)).collect();
+        for pin in [EDGE_TOO, "btns_gpio/ip2intc_irpt", "axi_timer_0/interrupt"] {
+            wait_for_state(pin, "armed");
+        }
+        // So that most of them sleep; the others find it gone.
+        thread::sleep(QUIET / 4);
+        demo.remove();
+        for (number, wait) in waits.into_iter().enumerate() {
+            let result = wait.join().unwrap();
+            assert!(
+                matches!(result, Err(Error::Gone { .. })),
+                "wait {number}: {result:?}"
+            );
+        }
     });
 }
 

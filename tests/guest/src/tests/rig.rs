@@ -81,9 +81,14 @@ impl Rig {
 
     /// With the demo overlay applied and all its nodes there.
     pub fn with_demo() -> (Self, Overlay) {
+        Self::with(demo)
+    }
+
+    /// With an overlay applied.
+    pub fn with(apply: fn() -> Overlay) -> (Self, Overlay) {
         let rig = Self::new();
-        let demo = demo();
-        (rig, demo)
+        let overlay = apply();
+        (rig, overlay)
     }
 }
 
@@ -92,6 +97,20 @@ pub fn demo() -> Overlay {
     let demo = Overlay::apply("axirq-demo");
     wait_for_demo();
     demo
+}
+
+/// Applies the overlay `parts` and waits for its devices.
+pub fn parts() -> Overlay {
+    let parts = Overlay::apply("parts");
+    for node in [
+        "axi_intc_parts/2",
+        "gpio_edge/ip2intc_irpt",
+        "gpio_level/ip2intc_irpt",
+        "timer_edge/interrupt",
+    ] {
+        paths::wait_for_node(node);
+    }
+    parts
 }
 
 /// Waits until all devices of the demo overlay are bound. They are probed one by one: who removes the overlay meanwhile

@@ -48,7 +48,7 @@ impl Claims {
     }
 
     fn under(&mut self, mask: u32) -> impl Iterator<Item = (u32, &mut Option<Claim>)> {
-        (0..).zip(&mut self.0).filter(move |(wire, _)| mask & 1 << wire != 0)
+        (0..).zip(&mut self.0).filter(move |(wire, _)| mask & (1 << wire) != 0)
     }
 }
 

@@ -85,7 +85,7 @@ impl Log {
     pub(super) fn since(&self, cursor: Cursor, mask: u32) -> Option<Change> {
         let newer = |entries: &[u64; WIRES]| {
             let bits = entries.iter().enumerate().filter(|(_, entry)| **entry > cursor.entries);
-            bits.fold(0, |wires, (wire, _)| wires | 1 << wire) & mask
+            bits.fold(0, |wires, (wire, _)| wires | (1 << wire)) & mask
         };
         let change = Change {
             value: self.wires & mask,
@@ -99,10 +99,10 @@ impl Log {
     fn enter(&mut self, rising: u32, falling: u32) {
         self.entries += 1;
         for wire in 0..WIRES {
-            if rising & 1 << wire != 0 {
+            if rising & (1 << wire) != 0 {
                 self.rose[wire] = self.entries;
             }
-            if falling & 1 << wire != 0 {
+            if falling & (1 << wire) != 0 {
                 self.fell[wire] = self.entries;
             }
         }

@@ -48,11 +48,11 @@ impl<L: Line> Shared<L> {
         let wake = waiters.take_wake();
         let threads = waiters.has_deferred_threads();
         drop(waiters);
+        if wake && threads {
+            self.deferred.notify_all();
+        }
+        #[cfg(feature = "tokio")]
         if wake {
-            if threads {
-                self.deferred.notify_all();
-            }
-            #[cfg(feature = "tokio")]
             self.wake_tasks();
         }
     }

@@ -20,6 +20,7 @@ use nix::sys::termios::cfmakeraw;
 use nix::sys::termios::tcgetattr;
 use nix::sys::termios::tcsetattr;
 use plsim::client::Client;
+use plsim::protocol::Request;
 
 use super::PATIENCE;
 
@@ -75,6 +76,17 @@ impl Fabric {
 
     pub fn pulse_input(&mut self, input: u32) {
         self.pulse(INTC, input).unwrap();
+    }
+
+    /// All input wires of a GPIO's second channel.
+    pub fn set_second(&mut self, cell: &str, value: u32) {
+        let (cell, channel) = (cell.to_owned(), 2);
+        self.order(&Request::Set {
+            cell,
+            value,
+            channel,
+        })
+        .unwrap();
     }
 
     /// How often the CPU read and wrote a register of `axi_intc_0` since the counters were reset.

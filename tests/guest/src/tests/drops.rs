@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every future of the crate, dropped wherever it can be suspended, while its event is not there, is there already, is on
+//! its way, or has woken it: nothing stays enabled, and the next wait returns what came, once.
+
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use axirq::Interrupt;
+use axirq::gpio::AxiGpio;
+use axirq::gpio::Button;
+use axirq::gpio::Input;
+use axirq::gpio::Wires;
+use axirq::timer::AxiTimer;
+use embedded_hal_async::digital::Wait as _;
+use futures_core::Stream;
+use tokio::sync::Mutex;
+
+use crate::rig::EDGE;
+use crate::rig::EDGE_INPUT;
+use crate::rig::LEVEL;
+use crate::rig::LEVEL_INPUT;
+use crate::rig::Rig;
+use crate::rig::attribute;
+use crate::rig::fabric::Fabric;
+use crate::rig::parts;
+use crate::rig::tasks::run;
+use crate::rig::tasks::soon;
+use crate::rig::until;
+
+crate::tests![
+    waits_for_a_pin,
+    streams_of_a_pin,
+    waits_for_wires_on_a_level_input,
+    waits_for_wires_on_an_edge_input,
+    ticks,
+];
+
+type Wait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A future, and how to make it ready.
+struct Case<'a, 'f> {
+    pin: &'a str,
+    /// Controller and number of a level input: its mask is in hardware at once.
+    level_input: Option<(&'a str, u32)>,
+    /// What came during a wait that was dropped is kept for the next. Else each wait counts from its beginning.
+    keeps: bool,
+    make: &'a dyn Fn() -> Wait<'f>,
+    /// What is waited for happens.
+    cause: &'a dyn Fn(&mut Fabric),
+    /// As before.
+    clear: &'a dyn Fn(&mut Fabric),
+    /// Something else happens on the same pin. The argument counts.
+    noise: &'a dyn Fn(&mut Fabric, u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    Never,
+    BeforeTheFirstPoll,
+    /// After the last poll, and the runtime has not looked.
+    Unnoticed,
+    /// After the last poll, and the task was woken.
+    Noticed,
+}
+
+async fn poll_once(wait: &mut Wait<'_>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(wait.as_mut().poll(context).is_ready())).await
+}
+
+/// Lets the runtime look for events.
+async fn turn() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+}
+
+impl Case<'_, '_> {
+    async fn drop_everywhere(&self, rig: &mut Rig) {
+        // Waits that count from the last have one to count from.
+        poll_once(&mut (self.make)()).await;
+        let mut noises = 0;
+        for moment in [
+            Moment::Never,
+            Moment::BeforeTheFirstPoll,
+            Moment::Unnoticed,
+            Moment::Noticed,
+        ] {
+            for polls in [0, 1, 3] {
+                let what = format!("{}, {moment:?}, {polls} polls", self.pin);
+                let mut wait = (self.make)();
+                if moment == Moment::BeforeTheFirstPoll {
+                    (self.cause)(&mut rig.fabric);
+                }
+                let mut done = false;
+                for poll in 0..polls {
+                    if poll > 0 {
+                        (self.noise)(&mut rig.fabric, noises);
+                        noises += 1;
+                        turn().await;
+                    }
+                    done = poll_once(&mut wait).await;
+                    if done {
+                        break;
+                    }
+                }
+                let before = self.count();
+                if matches!(moment, Moment::Unnoticed | Moment::Noticed) {
+                    (self.cause)(&mut rig.fabric);
+                    if polls > 0 {
+                        until(&format!("an interrupt: {what}"), || self.count() > before);
+                    }
+                }
+                if moment == Moment::Noticed {
+                    turn().await;
+                }
+                drop(wait);
+                self.assert_masked(rig, &what);
+
+                let happened = moment != Moment::Never && !done;
+                let mut next = (self.make)();
+                if !happened || !self.keeps {
+                    (self.clear)(&mut rig.fabric);
+                    assert!(!poll_once(&mut next).await, "twice: {what}");
+                    turn().await;
+                    assert!(!poll_once(&mut next).await, "twice: {what}");
+                    (self.cause)(&mut rig.fabric);
+                }
+                soon(&what, next).await;
+                (self.clear)(&mut rig.fabric);
+                let mut third = (self.make)();
+                for _ in 0..3 {
+                    assert!(!poll_once(&mut third).await, "twice: {what}");
+                    turn().await;
+                }
+                drop(third);
+                self.assert_masked(rig, &what);
+            }
+        }
+    }
+
+    fn count(&self) -> u64 {
+        attribute(self.pin, "count").parse().unwrap()
+    }
+
+    fn assert_masked(&self, rig: &mut Rig, what: &str) {
+        assert_eq!(attribute(self.pin, "state"), "idle", "{what}");
+        if let Some((controller, input)) = self.level_input {
+            let enabled = rig.fabric.register_of(controller, "IER") & (1 << input);
+            assert_eq!(enabled, 0, "{what}");
+        }
+    }
+}
+
+/// Nothing else can happen on a raw input.
+fn quiet(_: &mut Fabric, _: u32) {}
+
+async fn event(interrupt: &Interrupt) {
+    interrupt.wait().await.unwrap();
+}
+
+fn waits_for_a_pin() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(LEVEL).unwrap();
+        let level = Case {
+            pin: LEVEL,
+            level_input: Some(("axi_intc_0", LEVEL_INPUT)),
+            keeps: true,
+            make: &|| Box::pin(event(&interrupt)),
+            cause: &|fabric| fabric.raise_input(LEVEL_INPUT),
+            clear: &|fabric| fabric.lower_input(LEVEL_INPUT),
+            noise: &quiet,
+        };
+        level.drop_everywhere(&mut rig).await;
+        let interrupt = Interrupt::open(EDGE).unwrap();
+        let edge = Case {
+            pin: EDGE,
+            level_input: None,
+            keeps: true,
+            make: &|| Box::pin(event(&interrupt)),
+            cause: &|fabric| fabric.pulse_input(EDGE_INPUT),
+            clear: &|_| (),
+            noise: &quiet,
+        };
+        edge.drop_everywhere(&mut rig).await;
+    });
+}
+
+/// One event of a stream that is dropped with the future.
+async fn next(interrupt: &Interrupt) {
+    let mut events = std::pin::pin!(interrupt.events());
+    std::future::poll_fn(|context| events.as_mut().poll_next(context))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+fn streams_of_a_pin() {
+    let (mut rig, _demo) = Rig::with_demo();
+    run(async {
+        let interrupt = Interrupt::open(LEVEL).unwrap();
+        let level = Case {
+            pin: LEVEL,
+            level_input: Some(("axi_intc_0", LEVEL_INPUT)),
+            keeps: true,
+            make: &|| Box::pin(next(&interrupt)),
+            cause: &|fabric| fabric.raise_input(LEVEL_INPUT),
+            clear: &|fabric| fabric.lower_input(LEVEL_INPUT),
+            noise: &quiet,
+        };
+        level.drop_everywhere(&mut rig).await;
+        let interrupt = Interrupt::open(EDGE).unwrap();
+        let edge = Case {
+            pin: EDGE,
+            level_input: None,
+            keeps: true,
+            make: &|| Box::pin(next(&interrupt)),
+            cause: &|fabric| fabric.pulse_input(EDGE_INPUT),
+            clear: &|_| (),
+            noise: &quiet,
+        };
+        edge.drop_everywhere(&mut rig).await;
+    });
+}
+
+/// Handles of a channel, one for each way to wait.
+struct Handles {
+    button: Button,
+    slice: Wires<Input>,
+    changes: Mutex<Wires<Input>>,
+    edges: Mutex<Button>,
+}
+
+/// A way to wait for wire 0 to rise, and whether it keeps what came while it was dropped.
+type Way<'a> = (Box<dyn Fn() -> Wait<'a> + 'a>, bool);
+
+impl Handles {
+    fn ways(&self) -> [Way<'_>; 4] {
+        [
+            (
+                Box::new(|| Box::pin(async { self.button.wait_for_level(1).await.unwrap() })),
+                true,
+            ),
+            (
+                Box::new(|| Box::pin(async { self.slice.wait_for_value(0b01).await.unwrap() })),
+                true,
+            ),
+            (Box::new(|| Box::pin(self.change())), true),
+            (Box::new(|| Box::pin(self.edge())), false),
+        ]
+    }
+
+    async fn change(&self) {
+        let change = self
+            .changes
+            .lock()
+            .await
+            .wait_for_interrupt()
+            .await
+            .unwrap();
+        assert_eq!((change.value, change.rising, change.pulses), (1, 1, 0));
+    }
+
+    async fn edge(&self) {
+        self.edges
+            .lock()
+            .await
+            .wait_for_rising_edge()
+            .await
+            .unwrap();
+    }
+
+    /// The change back is one, too: it is taken here, and the next counts from it.
+    fn forget_changes(&self) {
+        let mut changes = self.changes.try_lock().unwrap();
+        while changes
+            .blocking_wait_for_interrupt_timeout(Duration::ZERO)
+            .unwrap()
+            .is_some()
+        {}
+    }
+}
+
+fn waits_for_wires(cell: &str, level_input: Option<(&str, u32)>) {
+    let (mut rig, _parts) = Rig::with(parts);
+    let pin = format!("{cell}/ip2intc_irpt");
+    let channel = AxiGpio::open(cell).unwrap().channel(1).unwrap();
+    let handles = Handles {
+        button: channel.button(0).unwrap(),
+        slice: channel.input(..2).unwrap(),
+        changes: Mutex::new(channel.input(..1).unwrap()),
+        edges: Mutex::new(channel.button(0).unwrap()),
+    };
+    run(async {
+        for (make, keeps) in handles.ways() {
+            let case = Case {
+                pin: &pin,
+                level_input,
+                keeps,
+                make: &*make,
+                cause: &|fabric| fabric.press(cell, 0).unwrap(),
+                clear: &|fabric| {
+                    fabric.release(cell, 0).unwrap();
+                    handles.forget_changes();
+                },
+                // Of another wire of the channel, and of the other channel.
+                noise: &|fabric, count| {
+                    fabric.set_second(cell, count & 0b111);
+                    if count % 2 == 0 {
+                        fabric.press(cell, 3).unwrap();
+                    } else {
+                        fabric.release(cell, 3).unwrap();
+                    }
+                },
+            };
+            case.drop_everywhere(&mut rig).await;
+        }
+    });
+}
+
+fn waits_for_wires_on_a_level_input() {
+    waits_for_wires("gpio_level", Some(("axi_intc_parts", 1)));
+}
+
+fn waits_for_wires_on_an_edge_input() {
+    waits_for_wires("gpio_edge", None);
+}
+
+async fn tick(timer: &Mutex<AxiTimer>) {
+    timer.lock().await.tick().await.unwrap();
+}
+
+fn ticks() {
+    const TIMER: &str = "axi_timer_0";
+    /// The timer's input that halts it.
+    const FREEZE: u32 = 2;
+    const TINT: u32 = 1 << 8;
+
+    let (mut rig, _demo) = Rig::with_demo();
+    rig.fabric.raise(TIMER, FREEZE).unwrap();
+    run(async {
+        let timer = Mutex::new(AxiTimer::open(TIMER).unwrap());
+        timer
+            .lock()
+            .await
+            .start_periodic(Duration::from_millis(1))
+            .unwrap();
+        let case = Case {
+            pin: "axi_timer_0/interrupt",
+            level_input: Some(("axi_intc_0", 2)),
+            keeps: true,
+            make: &|| Box::pin(tick(&timer)),
+            cause: &|fabric| {
+                fabric.lower(TIMER, FREEZE).unwrap();
+                until("a tick", || fabric.register_of(TIMER, "TCSR0") & TINT != 0);
+                fabric.raise(TIMER, FREEZE).unwrap();
+            },
+            clear: &|_| (),
+            noise: &quiet,
+        };
+        case.drop_everywhere(&mut rig).await;
+    });
+    rig.fabric.lower(TIMER, FREEZE).unwrap();
+}
