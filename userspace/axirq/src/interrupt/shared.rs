@@ -57,8 +57,8 @@ impl<L: Line> Shared<L> {
         }
     }
 
-    /// The lock itself, for a condition variable; see [`Self::release`]. Nothing panics under it halfway through a change, so a poisoned one
-    /// is as good as any.
+    /// The lock itself, for a condition variable; see [`Self::release`]. Nothing panics under it halfway through a
+    /// change, so a poisoned one is as good as any.
     pub(super) fn lock(&self) -> MutexGuard<'_, Waiters> {
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }

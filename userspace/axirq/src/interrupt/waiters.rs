@@ -130,12 +130,13 @@ impl Waiters {
         if now.is_gone() {
             return Err(line.gone());
         }
+        if now.sequence != self.seen && self.armed_at != Some(now.sequence) {
+            // Not by arming: a level line whose cause still stands would fire once more, for nothing.
+            return Ok(Begin::Event(self.hand_out(now, self.seen)));
+        }
         if let Some(at) = self.armed_at {
             if now.sequence == at {
                 return Ok(Begin::Armed(at));
-            }
-            if now.sequence != self.seen {
-                return Ok(Begin::Event(self.hand_out(now, self.seen)));
             }
             if self.threads > 0 {
                 return Ok(Begin::Deferred);
@@ -338,6 +339,17 @@ mod tests {
         assert_eq!(waiters.begin_thread(&line).unwrap(), Begin::Armed(0));
         assert_eq!(arms(&line), 1);
         assert!(!waiters.take_wake());
+    }
+
+    #[test]
+    fn nobody_arms_for_an_event_that_is_there() {
+        let (mut waiters, line) = new();
+        line.fire();
+        line.fire();
+        let mut place = None;
+        assert_eq!(taken(&waiters.begin_task(&line, &mut place).unwrap()), Some(2));
+        assert!(place.is_none() && arms(&line) == 0);
+        assert_eq!(waiters.begin_task(&line, &mut place).unwrap(), Begin::Armed(2));
     }
 
     #[test]
