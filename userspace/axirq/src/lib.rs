@@ -81,6 +81,7 @@ pub mod list;
 mod map;
 mod mmio;
 mod pin;
+mod sync;
 #[cfg(feature = "timer")]
 pub mod timer;
 mod uapi;

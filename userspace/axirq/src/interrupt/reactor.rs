@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A line's registration with tokio: made on the first poll, one for all tasks.
 
+use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
 use std::panic;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -85,5 +87,11 @@ impl<L: Line> Reactor<L> {
                 pin: shared.line.name().to_owned(),
             });
         Poll::Ready(ready)
+    }
+}
+
+impl<L: Line> AsRawFd for Shared<L> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.line.as_fd().as_raw_fd()
     }
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A line's file together with those who wait on it: what threads, tasks and tokio's driver share.
 
-use std::os::fd::AsRawFd;
-use std::os::fd::RawFd;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use super::Event;
 use super::waiters::Waiters;
 use crate::Result;
+use crate::sync::Condvar;
+use crate::sync::Mutex;
+use crate::sync::MutexGuard;
 use crate::uapi::Line;
 
 /// The file and its waiters.
@@ -95,11 +93,5 @@ impl<L: Line> std::task::Wake for Shared<L> {
 
     fn wake_by_ref(self: &std::sync::Arc<Self>) {
         self.wake_tasks();
-    }
-}
-
-impl<L: Line> AsRawFd for Shared<L> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.line.as_fd().as_raw_fd()
     }
 }
