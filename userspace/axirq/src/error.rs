@@ -283,6 +283,184 @@ pub enum Error {
         /// The offset in bytes.
         offset: usize,
     },
+    /// The text is no name of an overlay.
+    #[error("`{}` is no name for an overlay: {reason}; a plain word is one", name.escape_debug())]
+    BadOverlayName {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file or bytes are no overlay.
+    #[error("`{name}` is no device-tree overlay: {reason}; compile its source with `dtc -@ -I dts -O dtb`")]
+    BadOverlay {
+        /// The file, if it is one.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The overlay refers to labels that the live device tree does not have.
+    #[error(
+        "`{overlay}` refers to {}, which the base device tree does not have: {}",
+        quoted(labels, " and "),
+        if *has_labels { "is it the overlay of another board?" } else { "compile the base tree with `dtc -@` to give it labels" }
+    )]
+    MissingLabels {
+        /// The overlay's file, if it is one.
+        overlay: String,
+        /// The labels.
+        labels: Vec<String>,
+        /// Whether the live tree has labels at all.
+        has_labels: bool,
+    },
+    /// The kernel has no configfs.
+    #[error(
+        "this kernel has no configfs, which overlays need: run `modprobe configfs`, or build it with CONFIG_CONFIGFS_FS"
+    )]
+    NoConfigfs,
+    /// configfs is not mounted.
+    #[error("configfs is not mounted: run `mount -t configfs none {}` as root", path.display())]
+    ConfigfsNotMounted {
+        /// Where it belongs.
+        path: PathBuf,
+    },
+    /// The kernel cannot apply overlays from user space.
+    #[error(
+        "this kernel takes no overlays from user space (no `{}`): run `modprobe axirq_overlay`, the module that comes \
+         with axirq (the kernel needs CONFIG_OF_OVERLAY)",
+        path.display()
+    )]
+    NoOverlayInterface {
+        /// The folder that should be there.
+        path: PathBuf,
+    },
+    /// There is an overlay of this name.
+    #[error(
+        "there is an overlay `{name}` already{}: remove it first (`axirq overlay remove {name}`), or take another name",
+        if *applied { "" } else { ", not applied" }
+    )]
+    OverlayExists {
+        /// The name.
+        name: String,
+        /// Whether it is in force.
+        applied: bool,
+    },
+    /// There is no overlay of this name.
+    #[error("no overlay `{name}`{}; `axirq overlay list` shows all", did_you_mean(nearest))]
+    NoSuchOverlay {
+        /// What was asked for.
+        name: String,
+        /// The most similar names there are, best first.
+        nearest: Vec<String>,
+    },
+    /// The kernel did not apply the overlay.
+    #[error("the kernel refuses overlay `{name}`: `dmesg` says why, in lines with `OF:` and `axirq`")]
+    OverlayRefused {
+        /// The overlay.
+        name: String,
+    },
+    /// An overlay that was loaded later lies on top.
+    #[error("overlay `{name}` lies below `{by}`, which was loaded after it: remove `{by}` first")]
+    OverlayCovered {
+        /// The overlay.
+        name: String,
+        /// The one on top.
+        by: String,
+    },
+    /// The overlay's name is gone, but its nodes are not.
+    #[error("overlay `{name}` lies below another one and stays in force without a name: only a reboot removes it")]
+    OverlayStuck {
+        /// The overlay.
+        name: String,
+    },
+    /// A bitstream is not where the kernel looks for it.
+    #[error("no bitstream `{file}`: {reason}; copy it to /lib/firmware, and name it relative to that")]
+    NoFirmware {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// No FPGA manager takes a bitstream from user space.
+    #[error(
+        "{}: name the bitstream in the overlay instead (`firmware-name`, with an FPGA region as target), or load it before \
+         the kernel boots",
+        if *any { "the FPGA manager of this kernel takes no bitstream from user space, as the vendor's does" }
+        else { "this kernel shows no FPGA manager" }
+    )]
+    NoFpgaManager {
+        /// Whether there is one at all.
+        any: bool,
+    },
+    /// The whole design was to be replaced under cells that are bound.
+    #[error(
+        "a new bitstream would pull {} from under the kernel: remove their overlay first",
+        quoted(cells, ", ")
+    )]
+    FabricInUse {
+        /// The cells.
+        cells: Vec<String>,
+    },
+    /// The FPGA manager did not program the fabric.
+    #[error(
+        "the FPGA manager did not take `{file}` (state `{state}`): is it made for this chip, as .bit.bin? `dmesg` says more"
+    )]
+    NotProgrammed {
+        /// The bitstream.
+        file: String,
+        /// The manager's state.
+        state: String,
+    },
+    /// What was waited for did not come.
+    #[error(
+        "waited in vain for {}: `axirq doctor` and `dmesg | grep axirq` say what keeps it away",
+        quoted(missing, ", ")
+    )]
+    NotThere {
+        /// Names of cells and pins, or paths of nodes.
+        missing: Vec<String>,
+    },
+    /// No platform device has this name.
+    #[error(
+        "no device-tree node `{name}` that is a device{}; name it by label, path or node name",
+        did_you_mean(nearest)
+    )]
+    NoSuchDevice {
+        /// What was asked for.
+        name: String,
+        /// The most similar names there are, best first.
+        nearest: Vec<String>,
+    },
+    /// Several platform devices have this name.
+    #[error("`{name}` is the name of several nodes: take one of {}", quoted(nodes, ", "))]
+    AmbiguousDevice {
+        /// What was asked for.
+        name: String,
+        /// Their paths.
+        nodes: Vec<String>,
+    },
+    /// Another driver has the device.
+    #[error("`{device}` is bound to driver `{driver}`: run `axirq unbind {device}` first")]
+    Bound {
+        /// The device.
+        device: String,
+        /// The driver.
+        driver: String,
+    },
+    /// The driver refused the device.
+    #[error("axirq does not take `{device}`: `dmesg | grep axirq` says what its node lacks")]
+    NotBound {
+        /// The device.
+        device: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Only root may change this.
+    #[error("no permission to change `{}`: run this as root", path.display())]
+    NotRoot {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The kernel reported something this library does not understand.
     #[error("`{}` says `{value}`: module and library do not fit each other; update the older one", path.display())]
     Attribute {
@@ -329,8 +507,13 @@ fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() {
         return String::new();
     }
-    let quoted: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
-    format!("; did you mean {}?", quoted.join(" or "))
+    format!("; did you mean {}?", quoted(nearest, " or "))
+}
+
+/// "`a`, `b`".
+fn quoted(names: &[String], separator: &str) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(separator)
 }
 
 #[cfg(test)]

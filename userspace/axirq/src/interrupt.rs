@@ -22,7 +22,7 @@ mod tests;
 mod waiters;
 
 pub use armed::Armed;
-#[cfg(any(feature = "gpio", feature = "timer"))]
+#[cfg(any(feature = "gpio", feature = "overlay", feature = "timer"))]
 pub(crate) use blocking::deadline_after;
 pub use event::Event;
 #[cfg(feature = "tokio")]

@@ -38,7 +38,8 @@
 //! - `gpio`: buttons, switches, LEDs and other wires of an AXI GPIO.
 //! - `timer`: ticks of an AXI Timer.
 //! - [`Mmio`]: the registers of any IP core.
-//! - [`list`]: which cells, pins and windows there are.
+//! - [`list`]: which cells, pins and windows there are, and who holds them.
+//! - `overlay`: device-tree overlays at run time. `device`: binding nodes by name. Both with the feature `overlay`.
 //! - [`PinName`]: how pins are named. PYNQ's names work unchanged.
 //! - [`Error`]: what went wrong, and the cure.
 //!
@@ -56,6 +57,7 @@
 //! - `tokio` (default): the async half. Without it the blocking half stands alone, and needs neither tokio nor a runtime.
 //! - `gpio`, `timer` (default): the drivers of these IP cores.
 //! - `embedded-hal`: the wires of `gpio` as pins of embedded-hal 1.0, and with `tokio` of embedded-hal-async.
+//! - `overlay`: what an administrator does: the modules `overlay` and `device`.
 //!
 //! An application that needs [`Interrupt`] alone says `default-features = false, features = ["tokio"]`.
 //!
@@ -70,6 +72,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(feature = "overlay")]
+pub mod device;
 mod error;
 #[cfg(feature = "gpio")]
 pub mod gpio;
@@ -80,6 +84,8 @@ mod interrupt;
 pub mod list;
 mod map;
 mod mmio;
+#[cfg(feature = "overlay")]
+pub mod overlay;
 mod pin;
 mod sync;
 #[cfg(feature = "timer")]

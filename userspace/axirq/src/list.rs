@@ -2,14 +2,20 @@
 //! What there is: cells, pins and register windows, as the kernel lists them under `/sys/class/axirq`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::Error;
 use crate::Result;
 
 mod explain;
+mod holders;
 mod sysfs;
 
+#[cfg(feature = "overlay")]
+pub(crate) use explain::nearest;
+pub use holders::Holder;
+pub use holders::Holders;
 use sysfs::Entry;
 
 /// Where `/dev`, `/sys` and `/proc` are.
@@ -188,9 +194,14 @@ impl System {
         Ok(cells)
     }
 
+    /// A file or folder of this system, by its path below the root.
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// The device file of a pin or window.
     pub(crate) fn device_file(&self, cell: &str, name: &str) -> PathBuf {
-        self.root.join("dev/axirq").join(cell).join(name)
+        self.path("dev/axirq").join(cell).join(name)
     }
 
     /// A number from the device-tree node of a cell, whose window is `window`. `None` if there is no such property.
@@ -220,13 +231,13 @@ impl System {
 
     fn entries(&self) -> Result<Vec<Entry>> {
         let dir = self.class_dir();
-        if !dir.exists() && !self.root.join("sys/module/axirq").exists() {
+        if !dir.exists() && !self.path("sys/module/axirq").exists() {
             return Err(Error::ModuleNotLoaded);
         }
         sysfs::read_class(&dir)
     }
 
     fn class_dir(&self) -> PathBuf {
-        self.root.join("sys/class/axirq")
+        self.path("sys/class/axirq")
     }
 }

@@ -80,12 +80,12 @@ impl System {
     fn holder(&self, name: &PinName) -> Option<String> {
         let pins = self.pins().ok()?;
         let pin = pins.iter().find(|pin| pin.name() == name.to_string())?;
-        holder_in(&fs::read_to_string(self.root.join("proc/interrupts")).ok()?, pin.irq)
+        holder_in(&fs::read_to_string(self.path("proc/interrupts")).ok()?, pin.irq)
     }
 }
 
 /// The names most similar to `name`, best first; those of the same cell before all others.
-fn nearest(name: &str, candidates: &[String]) -> Vec<String> {
+pub(crate) fn nearest(name: &str, candidates: &[String]) -> Vec<String> {
     let cell = |name: &str| name.split('/').next().map(str::to_lowercase);
     let mut scored: Vec<_> = candidates
         .iter()
@@ -108,7 +108,7 @@ fn nearest(name: &str, candidates: &[String]) -> Vec<String> {
 
 /// The action names of a line in `/proc/interrupts`:
 /// ` 45:  0  7  axi_intc_0   2 Level     xilinx-dma, other`. Some controllers name their flow handlers, too, as `-level`.
-fn holder_in(interrupts: &str, irq: u64) -> Option<String> {
+pub(super) fn holder_in(interrupts: &str, irq: u64) -> Option<String> {
     let line = interrupts.lines().find_map(|line| {
         let (number, rest) = line.split_once(':')?;
         (number.trim().parse() == Ok(irq)).then_some(rest)
