@@ -274,8 +274,8 @@ impl Device {
     }
 
     /// Its files below `/dev/axirq`, as `cell/pin`; whether they are there is another question.
-    pub(crate) fn files(&self, system: &System) -> Vec<String> {
-        let entries = fs::read_dir(system.path(DEVICES).join(&self.name).join("axirq"));
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder().join("axirq"));
         entries
             .into_iter()
             .flatten()

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::Error;
 use crate::Result;
 
+mod cascade;
 mod explain;
 mod holders;
 mod sysfs;
@@ -109,6 +110,16 @@ impl Window {
     }
 }
 
+/// An input of an interrupt controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Input {
+    /// The controller's cell.
+    pub controller: String,
+    /// The controller's number for it.
+    pub hwirq: u64,
+}
+
 /// An instance of an IP core, or an interrupt controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -119,6 +130,8 @@ pub struct Cell {
     pub pins: Vec<Pin>,
     /// Its register windows.
     pub windows: Vec<Window>,
+    /// For a controller in a cascade: the input of another that its own output drives.
+    pub parent: Option<Input>,
 }
 
 /// All pins of this machine; see [`System::pins`].
@@ -179,6 +192,7 @@ impl System {
                 name,
                 pins: Vec::new(),
                 windows: Vec::new(),
+                parent: None,
             });
             match entry {
                 Entry::Pin(pin) => cell.pins.push(pin),
@@ -191,6 +205,7 @@ impl System {
                 .sort_by_cached_key(|pin| (pin.pin.parse::<u64>().unwrap_or(u64::MAX), pin.pin.clone()));
             cell.windows.sort_by(|a, b| a.window.cmp(&b.window));
         }
+        cascade::find_parents(self, &mut cells);
         Ok(cells)
     }
 

@@ -189,7 +189,7 @@ impl Overlay {
     ///
     /// # Errors
     ///
-    /// What the system calls say; also if it was removed meanwhile.
+    /// [`NoSuchOverlay`](Error::NoSuchOverlay) if it was removed meanwhile, and what the system calls say.
     pub fn status(&self) -> Result<Status> {
         self.item.status()
     }

@@ -20,7 +20,9 @@ use crate::Failure;
 #[command(
     after_help = "Exit codes: 0 done, 1 error, 2 wrong usage, 124 timed out before all events came.\n\n\
     An event can stand for several interrupts that came at once. A level line whose cause nobody clears fires again \
-    at once."
+    at once.\n\n\
+    JSON: {\"pin\", \"count\", \"sequence\", \"timestamp_ns\", \"latency_ns\"}, a line per event; the timestamp is \
+    CLOCK_MONOTONIC, taken in the hard interrupt handler."
 )]
 pub struct Opts {
     /// The pin, for example axi_gpio_0/ip2intc_irpt
@@ -55,7 +57,7 @@ pub fn run(system: &System, opts: &Opts) -> Result<(), Failure> {
             None => interrupt.blocking_wait()?,
             Some(deadline) => interrupt
                 .blocking_wait_timeout(deadline.saturating_duration_since(Instant::now()))?
-                .ok_or(Failure::TimedOut)?,
+                .ok_or(Failure::TimedOut(None))?,
         };
         print(interrupt.pin(), &event, event.age(), opts.json)?;
     }

@@ -33,7 +33,10 @@ use crate::list::trigger;
 #[command(
     after_help = "In a terminal the table is live; else each second prints a line per pin that fired.\n\n\
     Edge lines stay enabled meanwhile. A level line is enabled at most ten times a second, as nobody here clears its \
-    cause.\n\nExit codes: 0 the time is over, 1 error, or all pins are gone, 2 wrong usage."
+    cause.\n\nExit codes: 0 the time is over, 1 error, or all pins are gone, 2 wrong usage.\n\n\
+    JSON: {\"pin\", \"trigger\": \"edge\" or \"level\", \"count\": since the beginning, \"rate\": per second, \
+    \"latency_us\", \"latency_max_us\"}, a line per pin that fired and second; latencies are from the hard interrupt to \
+    the task."
 )]
 pub struct Opts {
     /// The pins; by default all that can be opened, each line once

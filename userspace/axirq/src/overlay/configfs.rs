@@ -127,7 +127,15 @@ impl Item {
     }
 
     pub(super) fn status(&self) -> Result<Status> {
-        read_status(&self.path)
+        // Somebody may remove it at any moment.
+        read_status(&self.path).map_err(|error| if self.path.exists() { error } else { self.gone() })
+    }
+
+    fn gone(&self) -> Error {
+        Error::NoSuchOverlay {
+            name: self.name.clone(),
+            nearest: Vec::new(),
+        }
     }
 
     /// The blob that was applied; empty if none was.
@@ -149,10 +157,7 @@ impl Item {
     pub(super) fn remove(&self) -> Result<()> {
         match fs::remove_dir(&self.path) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::NoSuchOverlay {
-                name: self.name.clone(),
-                nearest: Vec::new(),
-            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.gone()),
             Err(error) => Err(failed("rmdir", &self.path, error)),
         }
     }

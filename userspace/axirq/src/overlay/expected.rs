@@ -50,7 +50,7 @@ fn belongs_to_others(device: &Device) -> bool {
 
 /// Whether all its files are there. Windows are made first, then the pins in their order.
 fn is_complete(system: &System, device: &Device, kind: Kind, node: &Node) -> bool {
-    let files = device.files(system);
+    let files = device.files();
     let pins = files.iter().filter(|name| !is_window(name)).count();
     let expected = match kind {
         Kind::Controller => number(node, "xlnx,num-intr-inputs"),

@@ -141,3 +141,31 @@ fn registers_are_reached_within_the_window_only() {
         );
     }
 }
+
+#[test]
+fn a_cascade_is_told_by_the_device_tree() {
+    let tree = demo();
+    tree.pin("axi_intc_1", "0", "axi_intc_1", 0, "level");
+    let node = |raw: &str, property: &str, words: &[u32]| {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        tree.write(format!("sys/class/axirq/{raw}/device/of_node/{property}"), bytes);
+    };
+    let parent = || {
+        let cells = tree.system().cells().unwrap();
+        let parent = |name| cells.iter().find(|cell| cell.name == name).unwrap().parent.clone();
+        assert_eq!(parent("axi_intc_0"), None);
+        parent("axi_intc_1").map(|input| (input.controller, input.hwirq))
+    };
+    assert_eq!(parent(), None);
+    for raw in ["axi_intc_0!2", "axi_intc_0!10"] {
+        node(raw, "phandle", &[7]);
+        // The GIC's, which is no cell.
+        node(raw, "interrupt-parent", &[1]);
+        node(raw, "interrupts", &[0, 89, 4]);
+    }
+    node("axi_intc_1!0", "interrupt-parent", &[7]);
+    node("axi_intc_1!0", "interrupts", &[3, 2]);
+    assert_eq!(parent(), Some(("axi_intc_0".to_owned(), 3)));
+    node("axi_intc_1!0", "interrupts-extended", &[7, 5, 2]);
+    assert_eq!(parent(), Some(("axi_intc_0".to_owned(), 5)));
+}

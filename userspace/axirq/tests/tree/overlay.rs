@@ -218,6 +218,7 @@ fn an_overlay_that_is_gone_is_said_to_be() {
     let overlay = Overlay::find_in(&tree.system(), "x").unwrap();
     let again = overlay.clone();
     overlay.remove().unwrap();
+    assert!(matches!(again.status(), Err(Error::NoSuchOverlay { .. })));
     assert!(matches!(again.remove(), Err(Error::NoSuchOverlay { .. })));
 }
 
