@@ -20,6 +20,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::Failure;
+use livetree::Tree;
 
 /// Look for what is missing or wrong, and name the cure
 #[derive(Args)]
@@ -70,6 +71,7 @@ struct Report {
 struct Examination<'a> {
     system: &'a System,
     root: &'a Path,
+    tree: &'a Tree,
     check: &'static str,
     findings: Vec<Finding>,
 }
@@ -111,9 +113,11 @@ impl Examination<'_> {
 
 /// Examines.
 pub fn run(system: &System, root: &Path, opts: &Opts) -> Result<(), Failure> {
+    let tree = Tree::read(root);
     let mut examination = Examination {
         system,
         root,
+        tree: &tree,
         check: "",
         findings: Vec::new(),
     };

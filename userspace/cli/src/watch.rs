@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `axirq watch`: how often pins fire, and how long it takes from the hard interrupt to a task.
 
+mod table;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -27,6 +29,7 @@ use tokio::time::timeout_at;
 
 use crate::Failure;
 use crate::list::trigger;
+use table::Table;
 
 /// Watch interrupt pins: counts, rates and latencies
 #[derive(Args)]
@@ -128,9 +131,8 @@ async fn watch(interrupts: Vec<Interrupt>, opts: &Opts) -> Result<(), Failure> {
         rows.push(Rc::clone(&row));
         followers.push(tokio::task::spawn_local(follow(interrupt, row)));
     }
-    let table = io::stdout().is_terminal() && !opts.json;
-    let interval = if table { TABLE_INTERVAL } else { LINE_INTERVAL };
-    let mut drawn = false;
+    let mut table = (io::stdout().is_terminal() && !opts.json).then(Table::default);
+    let interval = if table.is_some() { TABLE_INTERVAL } else { LINE_INTERVAL };
     let mut since = begin;
     loop {
         let over = match end {
@@ -142,9 +144,8 @@ async fn watch(interrupts: Vec<Interrupt>, opts: &Opts) -> Result<(), Failure> {
         };
         let elapsed = since.elapsed();
         since = Instant::now();
-        if table {
-            draw(&rows, elapsed, drawn)?;
-            drawn = true;
+        if let Some(table) = &mut table {
+            table.draw(&rows, elapsed)?;
         } else {
             print(&rows, elapsed, opts.json)?;
         }
@@ -212,36 +213,6 @@ impl Row {
         let new = self.count - std::mem::replace(&mut self.shown, self.count);
         new as f64 / elapsed.as_secs_f64()
     }
-}
-
-/// Draws the table over the one before.
-fn draw(rows: &[Rc<RefCell<Row>>], elapsed: Duration, again: bool) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    if again {
-        // Cursor up to the heading.
-        write!(out, "\x1b[{}A", rows.len() + 1)?;
-    }
-    let width = rows.iter().map(|row| row.borrow().pin.len()).max().unwrap_or(0);
-    // \x1b[K: clear what an earlier, longer line left.
-    writeln!(
-        out,
-        "{:width$}  {:7}  {:>10}  {:>9}  {:>8}  {:>8}\x1b[K",
-        "PIN", "TRIGGER", "COUNT", "RATE/s", "LAST us", "MAX us"
-    )?;
-    for row in rows {
-        let row = &mut *row.borrow_mut();
-        let rate = row.rate(elapsed);
-        let Row {
-            pin, count, last, max, ..
-        } = row;
-        let (last, max) = (micros(*last), micros(*max));
-        let trigger = if row.gone { "gone" } else { trigger(row.trigger) };
-        writeln!(
-            out,
-            "{pin:width$}  {trigger:7}  {count:>10}  {rate:>9.1}  {last:>8.1}  {max:>8.1}\x1b[K"
-        )?;
-    }
-    Ok(())
 }
 
 /// Prints the pins that fired since the last time.

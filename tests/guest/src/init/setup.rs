@@ -26,6 +26,7 @@ const MOUNTS_IF_KNOWN: &[(&str, &str, &str)] = &[
     ("debugfs", "/sys/kernel/debug", "debugfs"),
     ("tracefs", "/sys/kernel/tracing", "tracefs"),
     ("configfs", "/sys/kernel/config", "configfs"),
+    ("devpts", "/dev/pts", "devpts"),
 ];
 
 /// Modules of the kernel's own that are loaded at boot, in the order of their names.

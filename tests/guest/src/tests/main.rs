@@ -45,6 +45,7 @@ mod storms;
 mod stress;
 mod subscriptions;
 mod timer;
+mod user_overlays;
 mod vendor;
 mod wrong_trees;
 
@@ -97,6 +98,7 @@ const ALL: &[&[Test]] = &[
     examples::TESTS,
     gpio::TESTS,
     timer::TESTS,
+    user_overlays::TESTS,
     cli::TESTS,
     budget::TESTS,
     designs::TESTS,

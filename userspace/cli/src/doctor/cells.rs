@@ -6,7 +6,6 @@ use axirq::device::Device;
 use axirq::device::Kind;
 
 use super::Examination;
-use super::livetree::Tree;
 
 pub fn check(examination: &mut Examination<'_>) {
     let cells = match examination.system.cells() {
@@ -36,8 +35,7 @@ pub fn check(examination: &mut Examination<'_>) {
         1 => examination.ok("1 cell"),
         cells => examination.ok(format!("{cells} cells")),
     }
-    let tree = Tree::read(examination.root);
-    let wired = tree.consumers();
+    let wired = examination.tree.consumers();
     for device in devices.iter().filter(|device| device.driver().is_none()) {
         let title = device.title();
         if device.is_matched().ok().flatten() == Some(true) {

@@ -159,16 +159,18 @@ impl Node {
 
 fn read(folder: &Path, path: String, depth: usize, nodes: &mut BTreeMap<String, Node>) {
     let mut node = Node::default();
-    for property in PROPERTIES {
-        if let Ok(value) = fs::read(folder.join(property)) {
-            node.0.insert(property, value);
-        }
-    }
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    // Nodes are folders; nothing in the tree is a link.
-    for entry in entries.filter(|entry| depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        if let Some(name) = entry.file_name().to_str() {
-            read(&entry.path(), format!("{path}/{name}"), depth - 1, nodes);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        // Nodes are folders; nothing in the tree is a link.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if depth > 0 {
+                read(&entry.path(), format!("{path}/{name}"), depth - 1, nodes);
+            }
+        } else if let Some(property) = PROPERTIES.iter().find(|property| **property == name) {
+            if let Ok(value) = fs::read(entry.path()) {
+                node.0.insert(property, value);
+            }
         }
     }
     nodes.insert(path, node);

@@ -15,12 +15,12 @@ const LEVEL_SOURCES: &[&str] = &[
 ];
 
 pub fn check(examination: &mut Examination<'_>) {
-    let tree = Tree::read(examination.root);
+    let tree = examination.tree;
     let before = examination.findings.len();
     let mut controllers = 0;
     for (path, controller) in tree.controllers() {
         controllers += 1;
-        check_controller(examination, &tree, path, controller);
+        check_controller(examination, tree, path, controller);
     }
     if controllers > 0 && examination.findings.len() == before {
         let nodes = if controllers == 1 {

@@ -5,6 +5,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use nix::mount::MsFlags;
+use nix::mount::mount;
+use nix::mount::umount;
+
 pub const FOLDER: &str = "/sys/kernel/config/device-tree/overlays";
 
 /// Where the board keeps the blobs.
@@ -72,4 +76,21 @@ pub fn remove_leftovers() {
 /// Whether a cell has any node at all.
 pub fn has_nodes(cell: &str) -> bool {
     Path::new("/dev/axirq").join(cell).exists()
+}
+
+/// configfs, unmounted until this is dropped.
+pub struct Unmounted;
+
+impl Unmounted {
+    pub fn new() -> Self {
+        umount("/sys/kernel/config").unwrap();
+        Self
+    }
+}
+
+impl Drop for Unmounted {
+    fn drop(&mut self) {
+        let (kind, place) = (Some("configfs"), "/sys/kernel/config");
+        mount(kind, place, kind, MsFlags::empty(), None::<&str>).unwrap();
+    }
 }
