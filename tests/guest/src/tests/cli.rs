@@ -266,7 +266,7 @@ fn list_shows_who_holds_what() {
         (&of_pin[0]["kind"], &of_pin[0]["pid"]),
         (&"process".into(), &us)
     );
-    assert_ne!(of_pin[0]["armed"], false);
+    assert_eq!(of_pin[0]["armed"], true);
     let of_window = holders(&cell("leds_gpio")["windows"][0]);
     assert_eq!(of_window.len(), 1, "{of_window:?}");
     assert_eq!(
@@ -279,6 +279,7 @@ fn list_shows_who_holds_what() {
     let tree = text(&output.stdout);
     let held = format!("held by guest-tests ({us})");
     assert_eq!(tree.matches(&held).count(), 2, "{tree}");
+    assert_eq!(tree.matches(&(held + ", waiting")).count(), 1, "{tree}");
     drop((pin, window));
     assert!(!text(&axirq(&["list"]).output().unwrap().stdout).contains("held by"));
 }

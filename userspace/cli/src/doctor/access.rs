@@ -17,6 +17,10 @@ const RULES: &[&str] = &[
     "lib/udev/rules.d",
 ];
 
+/// How to have the rule, and to have it read.
+const INSTALL: &str = "copy axirq's userspace/udev/60-axirq.rules to /usr/lib/udev/rules.d";
+const RELOAD: &str = "udevadm control --reload && udevadm trigger --subsystem-match=axirq --action=change";
+
 pub fn check(examination: &mut Examination<'_>) {
     let Ok(cells) = examination.system.cells() else {
         return;
@@ -45,12 +49,10 @@ pub fn check(examination: &mut Examination<'_>) {
     let rule = rule(examination);
     let has_udev = examination.root.join("run/udev").exists();
     let cure = match (&rule, has_udev) {
-        (Some(rule), _) => format!("add cells or your group to {rule}, then udevadm trigger -s axirq"),
-        (None, true) => {
-            "copy userspace/udev/60-axirq.rules to /etc/udev/rules.d, name your cells and group in it, then \
-                         udevadm control --reload && udevadm trigger -s axirq"
-                .to_owned()
-        }
+        (Some(rule), _) => format!(
+            "name your cells and your group in /etc/udev/rules.d/50-axirq.rules, as the head of {rule} shows, then {RELOAD}"
+        ),
+        (None, true) => format!("{INSTALL}, name your cells and your group as its head shows, then {RELOAD}"),
         (None, false) => "no udev runs here: run as root, or chgrp and chmod the files".to_owned(),
     };
     match allowed {
@@ -67,7 +69,7 @@ pub fn check(examination: &mut Examination<'_>) {
         Some(rule) => examination.ok(format!("{rule} is installed")),
         None if allowed == files.len() && has_udev => examination.note(
             "no udev rule for axirq is installed: pins and windows are root's alone",
-            "copy userspace/udev/60-axirq.rules to /etc/udev/rules.d, and name your cells and group in it",
+            format!("{INSTALL}, if others are to use cells"),
         ),
         None => {}
     }
