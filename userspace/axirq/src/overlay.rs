@@ -170,7 +170,8 @@ impl Overlay {
     /// [`NoConfigfs`](Error::NoConfigfs), [`ConfigfsNotMounted`](Error::ConfigfsNotMounted),
     /// [`NoOverlayInterface`](Error::NoOverlayInterface), and what the system calls say.
     pub fn list_in(system: &System) -> Result<Vec<Self>> {
-        let items = configfs::list(system)?;
+        let mut items = configfs::list(system)?;
+        items.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(items
             .into_iter()
             .map(|item| Self {
@@ -246,19 +247,21 @@ impl Overlay {
 
     /// The overlay that was loaded after this one and touches the same nodes, the newest first.
     fn covered_by(&self) -> Result<Option<String>> {
-        let (Some(made), Some(touched)) = (self.item.made(), self.touched()) else {
+        let Some(touched) = self.touched() else {
             return Ok(None);
         };
-        let mut later: Vec<_> = Self::list_in(&self.system)?
+        let others: Vec<_> = Self::list_in(&self.system)?
             .into_iter()
-            .filter_map(|other| Some((other.item.made()?, other)))
-            .filter(|(when, _)| *when > made)
+            .filter(|other| other.name() != self.name())
+            .filter(|other| other.touched().is_some_and(|others| overlap(&touched, &others)))
             .collect();
-        later.sort_by(|a, b| b.0.cmp(&a.0));
-        Ok(later
+        if others.is_empty() {
+            return Ok(None);
+        }
+        Ok(configfs::newest_first(&self.system)?
             .into_iter()
-            .find(|(_, other)| other.touched().is_some_and(|others| overlap(&touched, &others)))
-            .map(|(_, other)| other.name().to_owned()))
+            .take_while(|name| name != self.name())
+            .find(|name| others.iter().any(|other| other.name() == name)))
     }
 
     /// The nodes that it changed.

@@ -268,18 +268,24 @@ fn overlay_that_the_kernel_refuses_leaves_nothing() {
 
 fn overlay_below_another_is_not_removed() {
     let mut rig = Rig::new();
-    let below = load("axirq-demo");
-    let above = load("gic-ip");
-    match below.clone().remove() {
-        Err(Error::OverlayCovered { name, by }) => {
-            assert_eq!((name.as_str(), by.as_str()), ("axirq-demo", "gic-ip"));
+    // Whatever their names: the order is that of loading.
+    for (name, other) in [("a", "b"), ("b", "a")] {
+        let load = |name: &str, file: &str| Overlay::load(name, &blob(file)).unwrap();
+        let below = load(name, "axirq-demo");
+        below.arrival().blocking_wait_timeout(PATIENCE).unwrap();
+        let above = load(other, "gic-ip");
+        above.arrival().blocking_wait_timeout(PATIENCE).unwrap();
+        match below.clone().remove() {
+            Err(Error::OverlayCovered { name: refused, by }) => {
+                assert_eq!((refused.as_str(), by.as_str()), (name, other));
+            }
+            unexpected => panic!("{unexpected:?}"),
         }
-        other => panic!("{other:?}"),
+        rig.interrupt_once();
+        above.remove().unwrap();
+        below.remove().unwrap();
+        assert!(list::cells().unwrap().is_empty());
     }
-    rig.interrupt_once();
-    above.remove().unwrap();
-    below.remove().unwrap();
-    assert!(list::cells().unwrap().is_empty());
 }
 
 fn names_are_taken_once_and_given_back() {

@@ -7,7 +7,6 @@ use std::io;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use super::Status;
 use crate::Error;
@@ -18,6 +17,8 @@ use crate::list::System;
 const CONFIGFS: &str = "sys/kernel/config";
 /// The interface within it.
 const OVERLAYS: &str = "device-tree/overlays";
+/// How often to try what others may disturb.
+const ATTEMPTS: u32 = 16;
 /// The longest name of a file.
 const MAX_NAME: usize = 255;
 
@@ -77,7 +78,7 @@ pub(super) fn folder(system: &System) -> Result<PathBuf> {
     })
 }
 
-/// All overlays, by name.
+/// All overlays, in the order of their folders.
 pub(super) fn list(system: &System) -> Result<Vec<Item>> {
     let folder = folder(system)?;
     let failed = |error| failed("read", &folder, error);
@@ -89,8 +90,29 @@ pub(super) fn list(system: &System) -> Result<Vec<Item>> {
             path: entry.path(),
         });
     }
-    items.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(items)
+}
+
+/// The names of all overlays, the newest first.
+///
+/// configfs lists folders in the order of their making, but kernels differ in the direction, and nothing else tells it
+/// (times are those of the last look). So a new folder is made: it is at the end where the newest are.
+pub(super) fn newest_first(system: &System) -> Result<Vec<String>> {
+    // Unless others make folders just then.
+    for _ in 0..ATTEMPTS {
+        let newest = Item::create(system, &format!(".axirq-{}", std::process::id()))?;
+        let listed = list(system);
+        newest.remove()?;
+        let mut names: Vec<_> = listed?.into_iter().map(|item| item.name).collect();
+        if names.last() == Some(&newest.name) {
+            names.reverse();
+        }
+        if names.first() == Some(&newest.name) {
+            names.remove(0);
+            return Ok(names);
+        }
+    }
+    Err(Error::system("readdir", folder(system)?.display().to_string(), nix::errno::Errno::EAGAIN))
 }
 
 impl Item {
@@ -146,11 +168,6 @@ impl Item {
     /// The file of the firmware folders that it came from; empty if it came from none.
     pub(super) fn firmware(&self) -> io::Result<String> {
         Ok(fs::read_to_string(self.path.join("path"))?.trim_end().to_owned())
-    }
-
-    /// When the folder was made.
-    pub(super) fn made(&self) -> Option<SystemTime> {
-        fs::metadata(&self.path).and_then(|data| data.modified()).ok()
     }
 
     /// Removes the folder, and with it what was applied.

@@ -186,32 +186,6 @@ fn overlays_are_listed_and_found() {
 }
 
 #[test]
-fn what_lies_below_another_is_not_removed() {
-    let tree = machine();
-    let other = Blob::from_bytes(overlay(vec![], vec![core("core@b0000000")])).unwrap();
-    applied(&tree, "below", &blob());
-    applied(&tree, "beside", &other);
-    applied(&tree, "above", &blob());
-    let at = |name: &str, seconds: u64| {
-        let folder = fs::File::open(tree.path(format!("{FOLDER}/{name}"))).unwrap();
-        folder
-            .set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-            .unwrap();
-    };
-    at("below", 1);
-    at("above", 2);
-    at("beside", 3);
-    let error = Overlay::find_in(&tree.system(), "below").unwrap().remove().unwrap_err();
-    assert!(
-        matches!(&error, Error::OverlayCovered { by, .. } if by == "above"),
-        "{error}"
-    );
-    // Nothing lies on this one: the rest is up to the file system, on which a full folder stays.
-    let error = Overlay::find_in(&tree.system(), "above").unwrap().remove().unwrap_err();
-    assert!(matches!(error, Error::System { call: "rmdir", .. }), "{error}");
-}
-
-#[test]
 fn an_overlay_that_is_gone_is_said_to_be() {
     let tree = machine();
     fs::create_dir(tree.path(format!("{FOLDER}/x"))).unwrap();
