@@ -245,7 +245,7 @@ impl Overlay {
         Blob::from_bytes(self.item.blob().ok()?).ok()
     }
 
-    /// The overlay that was loaded after this one and touches the same nodes, the newest first.
+    /// The newest overlay that was loaded after this one and touches the same nodes.
     fn covered_by(&self) -> Result<Option<String>> {
         let Some(touched) = self.touched() else {
             return Ok(None);

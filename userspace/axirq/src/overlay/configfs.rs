@@ -7,6 +7,8 @@ use std::io;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use super::Status;
 use crate::Error;
@@ -98,9 +100,11 @@ pub(super) fn list(system: &System) -> Result<Vec<Item>> {
 /// configfs lists folders in the order of their making, but kernels differ in the direction, and nothing else tells it
 /// (times are those of the last look). So a new folder is made: it is at the end where the newest are.
 pub(super) fn newest_first(system: &System) -> Result<Vec<String>> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     // Unless others make folders just then.
     for _ in 0..ATTEMPTS {
-        let newest = Item::create(system, &format!(".axirq-{}", std::process::id()))?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let newest = Item::create(system, &format!(".axirq-{}-{number}", std::process::id()))?;
         let listed = list(system);
         newest.remove()?;
         let mut names: Vec<_> = listed?.into_iter().map(|item| item.name).collect();
@@ -112,7 +116,11 @@ pub(super) fn newest_first(system: &System) -> Result<Vec<String>> {
             return Ok(names);
         }
     }
-    Err(Error::system("readdir", folder(system)?.display().to_string(), nix::errno::Errno::EAGAIN))
+    Err(Error::system(
+        "readdir",
+        folder(system)?.display().to_string(),
+        nix::errno::Errno::EAGAIN,
+    ))
 }
 
 impl Item {
