@@ -30,7 +30,7 @@
 //! # What is where
 //!
 #![cfg_attr(
-    feature = "tokio",
+    all(feature = "gpio", feature = "tokio"),
     doc = "- [`guide`]: from \"what is a future\" to a driver for your own IP core, for those who come from PYNQ."
 )]
 //! - [`Interrupt`]: wait for a pin, once or as a stream of [`Event`]s. Every waiting call is an async function and has a
@@ -78,7 +78,7 @@ mod error;
 #[cfg(feature = "gpio")]
 pub mod gpio;
 // All of it is text.
-#[cfg(all(any(doc, doctest), feature = "tokio"))]
+#[cfg(all(any(doc, doctest), feature = "gpio", feature = "tokio"))]
 pub mod guide;
 mod interrupt;
 pub mod list;
