@@ -19,9 +19,11 @@ make view        the same view in a terminal of its own: buttons to press, LEDs,
 make kmod        the kernel modules, for the board's kernel
 make kmod KDIR=/path/to/kernel/build [ARCH=arm64 CROSS_COMPILE=… CC=…]
                  the kernel modules for another kernel, with this host's own tools
-make userspace   the crate and the command line tool, for the board
+make userspace   the crate and the command line tool, for the board; its manual and its completions
 make overlays    the device-tree overlays (.dtbo)
-make install     KDIR=… [DESTDIR=…]: the modules, into the kernel's module folder, and the udev rule
+make install     KDIR=… [DESTDIR=…]: the modules, into the kernel's module folder, and all of install-userspace
+make install-userspace [DESTDIR=…] [PREFIX=/usr/local]
+                 the udev rule; the command, its manual and completions, if make userspace has built them
 make lint        formatting and lints, user space and kernel
 make bindings    the binding schema, and all overlays against it and the kernel's own
 make doc         the crate's documentation, in .build/userspace/doc
@@ -37,7 +39,7 @@ CONTROL=socket   with view: which board, if several run
 endef
 export HELP
 
-.PHONY: help demo test board view kmod userspace overlays install lint bindings doc clean distclean
+.PHONY: help demo test board view kmod userspace overlays install install-userspace lint bindings doc clean distclean
 help:
 	@echo "$$HELP"
 
@@ -80,23 +82,35 @@ test_cargo := cd tests && CARGO_TARGET_DIR=$(build)/tests cargo
 
 host_programs := $(build)/tests/debug
 guest_programs := $(build)/guest
+# Where each shell looks, below share/.
+completions := bash:bash-completion/completions/axirq zsh:zsh/site-functions/_axirq fish:fish/vendor_completions.d/axirq.fish
 examples := $(basename $(notdir $(wildcard userspace/axirq/examples/*.rs)))
 
-.PHONY: tools guest
+.PHONY: tools guest programs
 # The simulated PL and the board's runner.
 tools:
 	@$(test_cargo) build --locked -p plsim -p board
 
 # The guest's programs, gathered in one folder.
-guest: userspace
+guest: programs
 	@$(test_cargo) build --locked --target $(target) -p guest
 	@mkdir -p $(guest_programs)
 	@cp -u $(build)/userspace/$(target)/release/axirq \
 		$(addprefix $(build)/userspace/$(target)/release/examples/,$(examples)) \
 		$(addprefix $(build)/tests/$(target)/debug/,init syscount guest-tests) $(guest_programs)
 
-userspace:
+programs:
 	@$(user_cargo) build --locked --release --target $(target) --bins --examples
+
+# The command tells itself what it takes; one that runs here does.
+userspace: programs
+	@$(user_cargo) build --quiet --locked -p axirq-cli
+	@rm -rf $(build)/share
+	@$(build)/userspace/debug/axirq man $(build)/share/man/man1
+	@for place in $(completions); do \
+		mkdir -p $$(dirname $(build)/share/$${place#*:}) && \
+		$(build)/userspace/debug/axirq completions $${place%%:*} >$(build)/share/$${place#*:}; \
+	done
 
 overlays:
 	@mkdir -p $(build)/overlays
@@ -149,7 +163,7 @@ bindings:
 	@tests/setup/bindings.sh $(kernel)/source
 
 doc:
-	@$(user_cargo) doc --locked --no-deps
+	@export RUSTDOCFLAGS="-D warnings"; $(user_cargo) doc --locked --no-deps --all-features
 
 endif
 
@@ -161,6 +175,19 @@ kernel_make = $(MAKE) -C $(KDIR) M=$(kmod_build) $(kernel_args)
 # Another root than / is one for all that is installed, whichever name of the two it is given by.
 DESTDIR := $(or $(DESTDIR),$(INSTALL_MOD_PATH))
 export INSTALL_MOD_PATH := $(or $(INSTALL_MOD_PATH),$(DESTDIR))
+
+PREFIX ?= /usr/local
+command := $(build)/userspace/aarch64-unknown-linux-gnu/release/axirq
+install-userspace:
+	@install -D -m 644 userspace/udev/60-axirq.rules $(DESTDIR)/usr/lib/udev/rules.d/60-axirq.rules
+	@if [ -e $(command) ] && [ -e $(build)/share ]; then \
+		install -D -m 755 $(command) $(DESTDIR)$(PREFIX)/bin/axirq; \
+		find $(build)/share -type f -printf '%P\n' | while read -r file; do \
+			install -D -m 644 $(build)/share/$$file $(DESTDIR)$(PREFIX)/share/$$file; \
+		done; \
+	else \
+		echo "axirq: the command is not built: make userspace, then install again for it"; \
+	fi
 
 ifneq ($(KDIR),)
 .PHONY: kmod-sources kmod-clippy
@@ -185,9 +212,8 @@ kmod-clippy: kmod-sources
 	@$(kernel_make) CLIPPY=1 modules 2>&1 | tee $(kmod_build)/clippy.log
 	@! grep -E '^(warning|error)' $(kmod_build)/clippy.log
 
-install: kmod
+install: kmod install-userspace
 	@$(kernel_make) modules_install
-	@install -D -m 644 userspace/udev/60-axirq.rules $(DESTDIR)/usr/lib/udev/rules.d/60-axirq.rules
 	@echo "axirq: now run depmod and modprobe axirq; 60-axirq.rules tells how to hand cells to a group"
 else
 install:
