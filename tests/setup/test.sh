@@ -64,12 +64,37 @@ doc_tests() {
 	(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo test --locked --all-features --doc)
 }
 
+# crate_clippy OPTION…
+crate_clippy() {
+	(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo clippy --quiet --locked -p axirq "$@" -- -D warnings)
+}
+
 features_alone() {
 	local feature
-	for feature in "" tokio gpio timer embedded-hal embedded-hal,tokio; do
-		(cd userspace && CARGO_TARGET_DIR=$BUILD/userspace cargo clippy --quiet --locked -p axirq \
-			--no-default-features --features "$feature" -- -D warnings) || return 1
+	for feature in "" tokio gpio timer overlay embedded-hal embedded-hal,tokio; do
+		crate_clippy --no-default-features --features "$feature" || return 1
 	done
+}
+
+# The root's compiler is the oldest that the crate asks for, so that whatever is built here shows it to be true.
+oldest_compiler() {
+	local stated root
+	stated=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' userspace/Cargo.toml)
+	root=$(rustc --version | sed -n 's/^rustc \([0-9]*\.[0-9]*\).*/\1/p')
+	[ "$stated" = "$root" ] || { echo "the crate states Rust $stated and is built with $root"; return 1; }
+}
+
+# What a user's shell, man and udev look for is where they look.
+installs() {
+	local root=$BUILD/installed file
+	rm -rf "$root"
+	make userspace && make install-userspace DESTDIR="$root" PREFIX=/usr || return 1
+	for file in bin/axirq lib/udev/rules.d/60-axirq.rules share/man/man1/axirq.1 share/man/man1/axirq-overlay-load.1 \
+		share/bash-completion/completions/axirq share/zsh/site-functions/_axirq \
+		share/fish/vendor_completions.d/axirq.fish; do
+		[ -s "$root/usr/$file" ] || { echo "not installed: /usr/$file"; return 1; }
+	done
+	bash -n "$root/usr/share/bash-completion/completions/axirq"
 }
 
 PATH=$CARGO_HOME/bin:$PATH
@@ -83,11 +108,15 @@ if [ -z "${TEST_FILTER:-}" ]; then
 	suite "host tests: simulated PL, board, rooms of the driver" "$nextest_counts" nextest tests tests --workspace
 	suite "host tests: crate and command line" "$nextest_counts" nextest userspace userspace --workspace --all-features
 	suite "documentation examples" "$libtest_counts" doc_tests
+	check "the documentation" make doc
 	check "the cache of the set-up" tests/setup/cache-test.sh
 	check "formatting and lints" make lint
 	check "device-tree bindings and overlays" make bindings
+	check "what is installed without a kernel" installs
 	check "the udev rule" udevadm verify --no-summary userspace/udev/60-axirq.rules
 	check "the crate with each feature alone, and with none" features_alone
+	check "the crate on 32-bit Arm" crate_clippy --target armv7-unknown-linux-gnueabihf --all-features
+	check "the oldest compiler is the stated one" oldest_compiler
 fi
 for kernel in $KERNELS; do
 	suite "the emulated board, kernel $kernel" "$board_counts" make board-test KERNEL="$kernel" TESTS="${TEST_FILTER:-}"
