@@ -39,6 +39,7 @@ use crate::protocol::Irq;
 use crate::protocol::Mapped;
 use crate::protocol::Mishap;
 use crate::protocol::Pins;
+use crate::protocol::ProcessorStatus;
 use crate::protocol::Recorded;
 use crate::protocol::Registers;
 use crate::protocol::Request;
@@ -274,6 +275,12 @@ impl<S: Read + Write> Client<S> {
         self.order(&Request::Rate { cell, way, rate })
     }
 
+    /// What runs on a MicroBlaze.
+    pub fn microblaze(&mut self, cell: &str) -> Result<ProcessorStatus, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Microblaze { cell })
+    }
+
     pub fn irq(&mut self) -> Result<Irq, Error> {
         self.ask(&Request::Irq)
     }
@@ -320,6 +327,18 @@ impl<S: Read + Write> Client<S> {
             mishap: Some(mishap),
             after,
         })
+    }
+
+    /// A MicroBlaze's program does nothing, or goes on.
+    pub fn fault_hang(&mut self, cell: &str, on: bool) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Hang { cell, on })
+    }
+
+    /// What a MicroBlaze's program has written reads as garbage once.
+    pub fn fault_collide(&mut self, cell: &str, on: bool) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Collide { cell, on })
     }
 
     pub fn fault_vanish(&mut self) -> Result<(), Error> {

@@ -197,6 +197,7 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
         Request::Memory => return json(&fabric.memory_map()),
         Request::Source { cell } => return answer(fabric.source(&cell)),
         Request::Sink { cell } => return answer(fabric.sink(&cell)),
+        Request::Microblaze { cell } => return answer(fabric.processor(&cell)),
         Request::Irq => return json(&fabric.irq()),
         Request::Violations => return json(&fabric.violations()),
         Request::Trace(TraceVerb::Dump) => return json(&fabric.take_trace()),
@@ -229,6 +230,8 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
             mishap,
             after,
         } => fabric.fail_transfer(&cell, way, mishap, after),
+        Request::Hang { cell, on } => fabric.set_hangs(&cell, on),
+        Request::Collide { cell, on } => fabric.set_collides(&cell, on),
         Request::BusReset => {
             fabric.bus_reset();
             Ok(())

@@ -2,6 +2,7 @@
 //! Design files: TOML in, the specifications of a fabric out. `designs/demo.toml` and `designs/data.toml` show every key.
 
 mod dma;
+mod microblaze;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,7 +46,7 @@ pub enum DesignError {
     )]
     Missing { number: usize, key: &'static str },
     #[error(
-        "cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio, axi_timer or axi_dma"
+        "cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio, axi_timer, axi_dma or microblaze"
     )]
     Kind { cell: String, kind: String },
     #[error("cell `{cell}`: {reason}")]
@@ -298,6 +299,7 @@ fn spec(number: usize, mut table: Table) -> Result<Spec, DesignError> {
         "axi_gpio" => cell(table).and_then(|cell| gpio(&name, cell)),
         "axi_timer" => cell(table).and_then(|cell| timer(&name, cell)),
         "axi_dma" => cell(table).and_then(|cell| dma::spec(&name, cell)),
+        "microblaze" => cell(table).and_then(|cell| microblaze::spec(&name, cell)),
         _ => return Err(DesignError::Kind { cell: name, kind }),
     };
     built.map_err(|reason| DesignError::Cell { cell: name, reason })

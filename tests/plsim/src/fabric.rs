@@ -5,11 +5,13 @@
 //! - `fabric/build.rs` turns specifications into a fabric, or says what is wrong with them;
 //! - `fabric/bus.rs` is the CPU's side: the window, counters, violations;
 //! - `fabric/bench.rs` is a person's side: buttons, external wires, pulse trains, faults;
+//! - `fabric/processors.rs` is MicroBlazes and their faults;
 //! - `fabric/streams.rs` is what stands at the other end of a DMA's streams, and what can go wrong there.
 
 mod bench;
 mod build;
 mod bus;
+mod processors;
 mod streams;
 
 use std::collections::VecDeque;
@@ -30,6 +32,8 @@ use crate::models::dma::Dma;
 use crate::models::gpio;
 use crate::models::gpio::Gpio;
 use crate::models::intc::Intc;
+use crate::models::microblaze;
+use crate::models::microblaze::Microblaze;
 use crate::models::timer;
 use crate::models::timer::Timer;
 use crate::protocol::Count;
@@ -42,6 +46,7 @@ pub enum Core {
     Gpio(Gpio),
     Timer(Timer),
     Dma(Dma),
+    Microblaze(Microblaze),
 }
 
 impl Core {
@@ -52,6 +57,7 @@ impl Core {
             Self::Gpio(_) => "axi_gpio",
             Self::Timer(_) => "axi_timer",
             Self::Dma(_) => "axi_dma",
+            Self::Microblaze(_) => "microblaze",
         }
     }
 
@@ -61,6 +67,7 @@ impl Core {
             Self::Gpio(gpio) => gpio,
             Self::Timer(timer) => timer,
             Self::Dma(dma) => dma,
+            Self::Microblaze(microblaze) => microblaze,
         }
     }
 
@@ -70,6 +77,7 @@ impl Core {
             Self::Gpio(gpio) => gpio,
             Self::Timer(timer) => timer,
             Self::Dma(dma) => dma,
+            Self::Microblaze(microblaze) => microblaze,
         }
     }
 
@@ -79,13 +87,14 @@ impl Core {
             Self::Intc(intc) => usize::try_from(intc.params().inputs).unwrap_or(0),
             Self::Gpio(_) | Self::Dma(_) => 0,
             Self::Timer(_) => timer::FREEZE + 1,
+            Self::Microblaze(_) => microblaze::ACK + 1,
         }
     }
 
     fn active_level(&self, input: usize) -> bool {
         match self {
             Self::Intc(intc) => intc.active_level(input),
-            Self::Gpio(_) | Self::Timer(_) | Self::Dma(_) => true,
+            Self::Gpio(_) | Self::Timer(_) | Self::Dma(_) | Self::Microblaze(_) => true,
         }
     }
 
@@ -94,7 +103,7 @@ impl Core {
         match self {
             Self::Intc(intc) => intc.idle_output(),
             Self::Gpio(gpio) => gpio.idle_output(output),
-            Self::Timer(_) | Self::Dma(_) => false,
+            Self::Timer(_) | Self::Dma(_) | Self::Microblaze(_) => false,
         }
     }
 
@@ -104,6 +113,7 @@ impl Core {
             Self::Intc(_) => "irq".to_owned(),
             Self::Gpio(_) => gpio::output_name(output),
             Self::Timer(_) => "interrupt".to_owned(),
+            Self::Microblaze(_) => "q".to_owned(),
             Self::Dma(_) => dma::OUTPUTS
                 .get(output)
                 .copied()

@@ -4,6 +4,7 @@
 pub mod dma;
 pub mod gpio;
 pub mod intc;
+pub mod microblaze;
 pub mod stream;
 pub mod timer;
 

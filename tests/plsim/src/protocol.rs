@@ -101,6 +101,9 @@ pub enum Request {
         way: Way,
         rate: u64,
     },
+    Microblaze {
+        cell: String,
+    },
     Irq,
     Violations,
     Trace(TraceVerb),
@@ -109,6 +112,14 @@ pub enum Request {
     Stuck {
         cell: String,
         input: u32,
+        on: bool,
+    },
+    Hang {
+        cell: String,
+        on: bool,
+    },
+    Collide {
+        cell: String,
         on: bool,
     },
     /// Without a mishap: one asked for before does not happen.
@@ -173,8 +184,8 @@ impl Mishap {
 pub enum ParseError {
     #[error(
         "unknown request `{0}`; known are: cells, design, press, release, set, read, raise, lower, pulse, train, \
-         train-status, input, counts, reset-counts, peek, poke, bus-reset, memory, send, source, sink, rate, irq, violations, \
-         trace, fault, watch, mark, echo, reset"
+         train-status, input, counts, reset-counts, peek, poke, bus-reset, memory, send, source, sink, rate, microblaze, irq, \
+         violations, trace, fault, watch, mark, echo, reset"
     )]
     Unknown(String),
     #[error("{what}; usage: {usage}")]
@@ -340,12 +351,14 @@ fn usage(verb: &str) -> Option<&'static str> {
         "source" => "source CELL",
         "sink" => "sink CELL",
         "rate" => "rate CELL mm2s|s2mm RATE",
+        "microblaze" => "microblaze CELL",
         "irq" => "irq",
         "violations" => "violations",
         "trace" => "trace on|off|dump",
         "fault" => {
             "fault all-ones on|off, fault stuck INTC N on|off, fault irq on|off, \
-             fault transfer CELL mm2s|s2mm internal|slave|decode AFTER, fault transfer CELL mm2s|s2mm off, fault vanish"
+             fault transfer CELL mm2s|s2mm internal|slave|decode AFTER, fault transfer CELL mm2s|s2mm off, \
+             fault hang CELL on|off, fault collide CELL on|off, fault vanish"
         }
         "watch" => "watch",
         "mark" => "mark WORD…",
@@ -433,6 +446,9 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
             way: words.way()?,
             rate: words.number("RATE")?,
         },
+        "microblaze" => Request::Microblaze {
+            cell: words.word("CELL")?,
+        },
         "irq" => Request::Irq,
         "violations" => Request::Violations,
         "trace" => Request::Trace(match words.word("on, off or dump")?.as_str() {
@@ -460,6 +476,14 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
                     after,
                 }
             }
+            "hang" => Request::Hang {
+                cell: words.word("CELL")?,
+                on: words.switch()?,
+            },
+            "collide" => Request::Collide {
+                cell: words.word("CELL")?,
+                on: words.switch()?,
+            },
             "vanish" => Request::Vanish,
             other => return Err(words.wrong(format!("no fault is called `{other}`"))),
         },
@@ -526,6 +550,9 @@ impl fmt::Display for Request {
                 after,
             } => write!(f, "fault transfer {cell} {way} {} {after}", mishap.word()),
             Self::Transfer { cell, way, .. } => write!(f, "fault transfer {cell} {way} off"),
+            Self::Microblaze { cell } => write!(f, "microblaze {cell}"),
+            Self::Hang { cell, on } => write!(f, "fault hang {cell} {}", switch(*on)),
+            Self::Collide { cell, on } => write!(f, "fault collide {cell} {}", switch(*on)),
             Self::Vanish => f.write_str("fault vanish"),
             Self::Watch => f.write_str("watch"),
             Self::Mark(text) => write!(f, "mark {text}"),
@@ -644,6 +671,26 @@ pub struct Packet {
     pub crc32: u32,
     /// Its first 64 bytes, in hexadecimal.
     pub head: String,
+}
+
+/// Answer to `microblaze`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ProcessorStatus {
+    pub state: ProcessorState,
+    /// None if the image names no program known here: it never answers.
+    pub program: Option<String>,
+    /// How often the program has pulsed its interrupt.
+    pub interrupts: u64,
+    /// The flip-flop.
+    pub q: u8,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProcessorState {
+    /// The reset line is high.
+    Reset,
+    Running,
 }
 
 /// Answer to `irq`: the PL-to-GIC wire.

@@ -54,7 +54,7 @@ fn design_adds_to_another() {
     let demo = parse(DEMO, Intx::new(0)).unwrap().cell_names();
     let all = fabric.cell_names();
     assert_eq!(all[..demo.len()], demo);
-    assert_eq!(all.len(), demo.len() + 17);
+    assert_eq!(all.len(), demo.len() + 19);
 
     // Three controllers from the PS, where one input is masked and another is not.
     for (offset, enables) in [(0x20000, 1 << 31), (0x21000, 0b100), (0x22000, 0b1001)] {
@@ -184,7 +184,7 @@ fn wrong_values_are_named_with_the_cell() {
         (
             "axi_uart",
             "",
-            "use axi_intc, axi_gpio, axi_timer or axi_dma",
+            "use axi_intc, axi_gpio, axi_timer, axi_dma or microblaze",
         ),
         ("axi_gpio", "", "missing field `width`"),
         (
@@ -263,6 +263,8 @@ fn wrong_values_are_named_with_the_cell() {
             "scatter-gather is not modelled",
         ),
         ("axi_dma", "sg-length-width = 27", "it can be 8 to 26"),
+        ("microblaze", "size = 0x8000", "need 0x10000"),
+        ("microblaze", "latency-us = 0", "at least 1"),
         ("axi_dma", "addr-width = 31", "it can be 32 to 64"),
         ("axi_dma", "data-width = 48", "power of two"),
         (

@@ -32,6 +32,8 @@ pub enum BenchError {
     NoGpio { cell: String, known: String },
     #[error("{cell} is no axi_intc; name one of: {known}")]
     NoIntc { cell: String, known: String },
+    #[error("{cell} is no microblaze; name one of: {known}")]
+    NoMicroblaze { cell: String, known: String },
     #[error("{cell} is no axi_dma; name one of: {known}")]
     NoDma { cell: String, known: String },
     #[error("{0} loops its stream back: it has no source and no sink")]
@@ -387,6 +389,7 @@ impl Fabric {
             }
         }
         self.reset_streams();
+        self.reset_processors();
         self.settle();
         self.reset_counts();
     }

@@ -6,7 +6,11 @@
 //! missing bytes, a narrow read takes its bytes from the word, 64 bits are two words. The bus error that a real INTC
 //! answers a narrow write with cannot be carried by vfio-user. Longer accesses come from no CPU: they read 0 and are
 //! dropped. Where no cell is, reads give 0.
+//!
+//! A microblaze's window is memory: any access inside of it is legal, and does what it says.
 
+use super::Cell;
+use super::Core;
 use super::Fabric;
 use crate::protocol::Op;
 use crate::protocol::Recorded;
@@ -54,7 +58,10 @@ impl Fabric {
     /// The CPU reads `data.len()` bytes of the window.
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
         data.fill(if self.faults.all_ones { 0xff } else { 0 });
-        if self.faults.all_ones || !self.check_shape(offset, data.len(), Op::Read) {
+        if self.faults.all_ones
+            || self.read_memory(offset, data)
+            || !self.check_shape(offset, data.len(), Op::Read)
+        {
             return;
         }
         let mut at = offset;
@@ -73,7 +80,10 @@ impl Fabric {
 
     /// The CPU writes to the window.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
-        if self.faults.all_ones || !self.check_shape(offset, data.len(), Op::Write) {
+        if self.faults.all_ones
+            || self.write_memory(offset, data)
+            || !self.check_shape(offset, data.len(), Op::Write)
+        {
             return;
         }
         let mut at = offset;
@@ -90,6 +100,42 @@ impl Fabric {
             rest = later;
             at = at.saturating_add(bytes as u64);
         }
+    }
+
+    /// The cell of memory that has a whole access, and where in it.
+    fn locate_memory(&self, offset: u64, bytes: usize) -> Option<(usize, u32)> {
+        let (cell, local) = self.locate(offset)?;
+        let Cell { core, size, .. } = &self.cells[cell];
+        let last = usize::try_from(size - local).is_ok_and(|left| bytes <= left);
+        (last && matches!(core, Core::Microblaze(_))).then_some((cell, local))
+    }
+
+    /// False if the access is not one of memory.
+    fn read_memory(&mut self, offset: u64, data: &mut [u8]) -> bool {
+        let Some((cell, local)) = self.locate_memory(offset, data.len()) else {
+            return false;
+        };
+        if let Core::Microblaze(microblaze) = &mut self.cells[cell].core {
+            microblaze.read_bytes(local, data);
+        }
+        self.cells[cell].counts[0].r += 1;
+        self.record(cell, local, Op::Read, first_word(data));
+        true
+    }
+
+    fn write_memory(&mut self, offset: u64, data: &[u8]) -> bool {
+        let Some((cell, local)) = self.locate_memory(offset, data.len()) else {
+            return false;
+        };
+        self.cells[cell].counts[0].w += 1;
+        self.record(cell, local, Op::Write, first_word(data));
+        self.with_core(cell, |core, wire| {
+            if let Core::Microblaze(microblaze) = core {
+                microblaze.write_bytes(local, data, wire);
+            }
+        });
+        self.settle();
+        true
     }
 
     /// Notes an access that is not an aligned word; false if nothing comes of it.
@@ -179,6 +225,14 @@ impl Fabric {
             value,
         });
     }
+}
+
+/// What a recording says of an access to memory.
+fn first_word(data: &[u8]) -> u32 {
+    let mut word = [0; 4];
+    let length = data.len().min(4);
+    word[..length].copy_from_slice(&data[..length]);
+    u32::from_le_bytes(word)
 }
 
 fn lane(offset: u64) -> usize {

@@ -648,6 +648,103 @@ fn what_goes_wrong_on_a_stream_is_asked_for_and_forgotten() {
     );
 }
 
+/// A MicroBlaze on edge input 0, whose lines are pins of a GPIO.
+fn processor_fabric() -> Fabric {
+    let params = Params {
+        kind_of_intr: 1,
+        ..Params::new(1)
+    };
+    let lines = Channel {
+        dout_default: 1,
+        ..Channel::new(2, Direction::Outputs)
+    };
+    let lines = Spec {
+        outputs: vec![
+            (gpio::pin_output(0, 0), to("iop", 0)),
+            (gpio::pin_output(0, 1), to("iop", 1)),
+        ],
+        ..spec(
+            "lines",
+            0x1000,
+            Core::Gpio(Gpio::new(lines, None, false)),
+            None,
+        )
+    };
+    let iop = Microblaze::new(microblaze::Params::default());
+    let iop = Spec {
+        size: 0x1_0000,
+        ..spec("iop", 0x1_0000, Core::Microblaze(iop), to("intc", 0))
+    };
+    let intc = Core::Intc(Intc::new(params));
+    let specs = vec![spec("intc", 0, intc, Target::Ps), lines, iop];
+    let mut fabric = Fabric::new(0x2_0000, specs, Intx::new(0)).unwrap();
+    enable(&mut fabric, 0, 1);
+    fabric
+}
+
+#[test]
+fn processor_is_loaded_through_the_window_and_answers_with_an_interrupt() {
+    use microblaze::program;
+    use protocol::ProcessorState;
+    const IOP: u64 = 0x1_0000;
+    let mut fabric = processor_fabric();
+    assert_eq!(
+        fabric.processor("iop").unwrap().state,
+        ProcessorState::Reset
+    );
+    fabric.switch_trace(true);
+    fabric.window_write(IOP, &program::image(program::MAILBOX, program::INTERRUPTS));
+    write(&mut fabric, 0x1000, 0);
+    assert_eq!(
+        fabric.processor("iop").unwrap().program.as_deref(),
+        Some("mailbox")
+    );
+    write(&mut fabric, IOP + 0xfffc, 0x10f);
+    fabric.advance(1_000_000);
+    assert_eq!(
+        read(&mut fabric, IOP + 0xf000),
+        0xb000_0000,
+        "its own reset vector"
+    );
+    assert_eq!(fabric.irq().level, 1);
+    write(&mut fabric, 0x1000, 2);
+    write(&mut fabric, 0x1000, 0);
+    write(&mut fabric, IAR, 1);
+    assert_eq!(fabric.irq().level, 0);
+    assert_eq!(
+        fabric.counts("iop").unwrap()["MEMORY"],
+        Count { r: 1, w: 2 }
+    );
+    assert_eq!(fabric.take_trace()[2].reg, "0xfffc");
+    assert!(fabric.peek("iop").unwrap().is_empty());
+    assert!(fabric.poke("iop", "MEMORY", 1).is_err());
+    assert!(fabric.violations().is_empty());
+
+    fabric.set_hangs("iop", true).unwrap();
+    write(&mut fabric, IOP + 0xfffc, 0x10f);
+    fabric.advance(2_000_000);
+    assert_eq!(read(&mut fabric, IOP + 0xfffc), 0x10f);
+    fabric.set_collides("iop", true).unwrap();
+    fabric.reset_bench();
+    fabric.advance(3_000_000);
+    assert_eq!(read(&mut fabric, IOP + 0xfffc), 0);
+    assert!(fabric.set_hangs("lines", true).is_err());
+    assert!(fabric.set_collides("lines", true).is_err());
+}
+
+#[test]
+fn memory_takes_any_access_inside_of_it_and_none_across_its_end() {
+    let mut fabric = processor_fabric();
+    fabric.window_write(0x1_0003, &[1]);
+    fabric.window_write(0x1_0004, &[2, 3, 4, 5, 6, 7, 8, 9]);
+    let mut data = [0; 16];
+    fabric.window_read(0x1_0001, &mut data);
+    assert_eq!(data, [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0]);
+    assert!(fabric.violations().is_empty());
+    fabric.window_write(0x1_fffc, &[0xff; 8]);
+    assert_eq!(fabric.violations()[0], "iop: 64-bit write at 0xfffc");
+}
+
 #[test]
 fn what_a_design_cannot_do_is_refused_with_what_it_can() {
     let mut fabric = fabric();

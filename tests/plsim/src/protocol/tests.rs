@@ -170,6 +170,9 @@ fn request() -> impl Strategy<Value = Request> {
             count
         }),
         (input(), any::<bool>()).prop_map(|((cell, input), on)| Request::Stuck { cell, input, on }),
+        (cell(), any::<bool>()).prop_map(|(cell, on)| Request::Hang { cell, on }),
+        (cell(), any::<bool>()).prop_map(|(cell, on)| Request::Collide { cell, on }),
+        cell().prop_map(|cell| Request::Microblaze { cell }),
         Just(Request::Memory),
         (cell(), any::<u64>(), any::<u64>()).prop_map(|(cell, length, count)| Request::Send {
             cell,
