@@ -52,7 +52,7 @@ fn overlay_comes_and_goes_again_and_again() {
     // A probe that the removal overtakes finds properties gone, and says so.
     announce("axirq 1000");
     // Where everything is checked, each takes ten times as long.
-    let cycles = if is_debug_kernel() { 40 } else { 200 };
+    let cycles = if is_debug_kernel() { 20 } else { 200 };
     for cycle in 0..cycles {
         let demo = Overlay::apply("axirq-demo");
         match cycle % 4 {
