@@ -65,11 +65,11 @@ impl Subscription {
         if let Some(taken) = first {
             return Ok(taken);
         }
-        let result = self.sleep();
-        // Not even a device that is gone changes who sleeps.
-        self.line
-            .with_even_gone(|state| ((), state.end_sleep(&mut self.mark.lock())));
-        result
+        self.sleep().inspect_err(|_| {
+            // Not even a device that is gone changes who sleeps.
+            self.line
+                .with_even_gone(|state| ((), state.end_sleep(&mut self.mark.lock())));
+        })
     }
 
     /// Makes unread again what a read took and could not deliver.
@@ -89,9 +89,14 @@ impl Subscription {
             self.line
                 .queue
                 .wait_until(|| self.has_news_or_arms().unwrap_or(true))?;
-            let taken = self
-                .line
-                .with(|state| (state.take(&mut self.mark.lock()), super::Gate::Keep))?;
+            let taken = self.line.with(|state| {
+                let mut mark = self.mark.lock();
+                match state.take(&mut mark) {
+                    // In one step: nobody arms for a sleeper who has his event.
+                    Some(taken) => (Some(taken), state.end_sleep(&mut mark)),
+                    None => (None, super::Gate::Keep),
+                }
+            })?;
             if let Some(taken) = taken {
                 return Ok(taken);
             }

@@ -102,6 +102,23 @@ fn two_blocked_reads_of_one_file_get_an_edge_each() {
     });
 }
 
+#[test]
+fn arm_marks_what_came_before_as_seen() {
+    explore(EDGE, at_most(3), |bench| {
+        let file = bench.open();
+        file.arm();
+        let source = spawn({
+            let board = bench.board.clone();
+            move || board.irq.edge()
+        });
+        let seen = file.arm();
+        source.join().unwrap();
+        bench.irq().wait_until_idle();
+        let unseen = bench.line.sequence() - seen;
+        assert_eq!(file.subscription.is_readable().unwrap(), unseen != 0);
+    });
+}
+
 /// A read whose memory cannot be written gives the event back: to whoever else reads the file.
 #[test]
 fn event_given_back_reaches_a_blocked_read() {

@@ -50,6 +50,24 @@ fn level_that_stays_wakes_each_wait_once() {
     });
 }
 
+/// Whose event another took goes back to sleep, armed again.
+#[test]
+fn two_blocked_reads_of_one_file_get_a_level_each() {
+    explore(LEVEL, at_most(2), |bench| {
+        let file = bench.open();
+        let other = spawn({
+            let file = file.clone();
+            move || file.read()
+        });
+        bench.irq().raise();
+        let read = file.read() + other.join().unwrap();
+        assert_eq!(read, 2);
+        bench.irq().lower();
+        bench.drain(&file, read);
+        assert_eq!(bench.irq().handled(), 2);
+    });
+}
+
 #[test]
 fn level_is_told_to_both_files_once() {
     explore(LEVEL, at_most(2), |bench| {

@@ -3,7 +3,7 @@
 //! model allows.
 
 use crate::{
-    bench::{at_most, explore, EDGE},
+    bench::{at_most, explore, File, EDGE},
     kmod::line::page::{initialise, publish, publish_gone, Words},
     linux::{
         atomic::{fence, AtomicU32, Ordering},
@@ -17,6 +17,9 @@ const GENERATION: usize = 1;
 const SEQUENCE: usize = 2;
 const TIMESTAMP: usize = 4;
 const STATE: usize = 6;
+
+/// A bit of the state.
+const GONE: u32 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Snapshot {
@@ -121,5 +124,38 @@ fn page_shows_the_event_to_whom_it_has_woken() {
         assert_eq!((snapshot.sequence, snapshot.timestamp), (1, 1));
         source.join().unwrap();
         bench.drain(&file, 0);
+    });
+}
+
+/// Who waits for a wake-up and then looks at the page alone, as `EPOLLET` allows, on the queue first.
+fn wait_for(file: &File, words: &Words, wanted: impl Fn(Snapshot) -> bool) {
+    let shown = || try_read(words).is_some_and(&wanted);
+    file.subscription.queue().wait_until(shown).unwrap();
+}
+
+#[test]
+fn page_shows_the_event_of_a_wake_up() {
+    explore(EDGE, at_most(3), |bench| {
+        let file = bench.open();
+        file.arm();
+        let source = spawn({
+            let board = bench.board.clone();
+            move || board.irq.edge()
+        });
+        wait_for(&file, bench.line.page(), |page| page.sequence == 1);
+        source.join().unwrap();
+    });
+}
+
+#[test]
+fn page_shows_the_end_of_a_wake_up() {
+    explore(EDGE, at_most(3), |bench| {
+        let file = bench.open();
+        let waiter = spawn({
+            let (file, line) = (file.clone(), bench.line.clone());
+            move || wait_for(&file, line.page(), |page| page.state & GONE != 0)
+        });
+        bench.line.end();
+        waiter.join().unwrap();
     });
 }

@@ -124,6 +124,10 @@ fn open_beside_the_end_of_the_device_is_refused_or_told() {
             }
         });
         bench.line.end();
+        assert!(
+            !bench.irq().is_claimed(),
+            "claimed, though the device is gone"
+        );
         opener.join().unwrap();
     });
 }
