@@ -23,6 +23,7 @@ pub(crate) mod mm;
 pub(crate) mod of;
 pub(crate) mod platform;
 pub(crate) mod seq_file;
+mod text;
 pub(crate) mod time;
 pub(crate) mod wait;
 

@@ -7,6 +7,7 @@ use super::{
     bindings, code,
     compat::{c_str, from_err_ptr, to_errno, to_result},
     device::Device,
+    text::Text,
     Arc, KBox, Result, GFP_KERNEL,
 };
 use core::{
@@ -154,21 +155,6 @@ impl Drop for Entry {
     }
 }
 
-/// Appends text to a buffer, such as a page of sysfs.
-struct Page<'a>(&'a mut [u8], usize);
-
-impl core::fmt::Write for Page<'_> {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let end = self.1 + text.len();
-        self.0
-            .get_mut(self.1..end)
-            .ok_or(core::fmt::Error)?
-            .copy_from_slice(text.as_bytes());
-        self.1 = end;
-        Ok(())
-    }
-}
-
 /// Called by the attributes in `helpers.c`.
 ///
 /// # Safety
@@ -184,13 +170,13 @@ unsafe extern "C" fn axirq_show_attribute(
     let shown = unsafe { &*data.cast::<Arc<dyn Show>>() };
     // SAFETY: A page is 4 KiB at least, and ours alone during the call.
     let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), 4096) };
-    let mut page = Page(bytes, 0);
+    let mut page = Text::new(bytes);
     let printed = Attribute::from_raw(which)
         .ok_or(core::fmt::Error)
         .and_then(|attribute| shown.show(attribute, &mut page))
         .and_then(|()| core::fmt::Write::write_char(&mut page, '\n'));
     match printed {
-        Ok(()) => page.1 as isize,
+        Ok(()) => page.as_bytes().len() as isize,
         Err(_) => code::EINVAL.to_errno() as isize,
     }
 }
@@ -209,17 +195,17 @@ unsafe extern "C" fn axirq_show_uevent(
     let shown = unsafe { &*data.cast::<Arc<dyn Show>>() };
     to_errno(shown.set().variables().iter().try_for_each(|(key, what)| {
         let mut buffer = [0; 128];
-        let mut value = Page(&mut buffer, 0);
+        let mut value = Text::new(&mut buffer);
         shown.show(*what, &mut value).map_err(|_| code::EINVAL)?;
-        let length = value.1;
+        let value = value.as_bytes();
         // SAFETY: The event is ours during the call; key and value have as many bytes.
         to_result(unsafe {
             bindings::axirq_add_uevent_var(
                 env,
                 key.as_ptr().cast(),
                 key.len(),
-                buffer.as_ptr().cast(),
-                length,
+                value.as_ptr().cast(),
+                value.len(),
             )
         })
     }))

@@ -2,11 +2,14 @@
 
 //! `struct device`: a counted reference, and log lines that name it.
 
-use super::{bindings, compat::c_str};
+use super::{bindings, compat::c_str, text::Text};
 use core::{
-    ffi::{c_void, CStr},
-    fmt, ptr,
+    ffi::{c_int, CStr},
+    fmt,
 };
+
+/// The longest log line. Room is on the stack: the hard interrupt prints as well.
+const LINE: usize = 512;
 
 /// A reference to a device.
 ///
@@ -33,16 +36,22 @@ impl Device {
         self.0
     }
 
-    /// Prints one log line that names the device.
+    /// Prints one log line that names the device; its end is cut off if it has more than [`LINE`]
+    /// bytes. Any context.
     pub(crate) fn print(&self, level: Level, message: fmt::Arguments<'_>) {
-        // SAFETY: The device is valid (type invariant). `%pA` is the kernel's conversion for
-        // `fmt::Arguments`; it has read them when the call returns.
+        let mut buffer = [0; LINE];
+        let mut line = Text::new(&mut buffer);
+        // In one piece: lines of others may come in between.
+        let _ = fmt::Write::write_fmt(&mut line, message);
+        let line = line.as_bytes();
+        // SAFETY: The device is valid (type invariant); the line has that many bytes.
         unsafe {
             bindings::_dev_printk(
                 c_str(level.0),
                 self.0,
-                c_str(c"%pA\n"),
-                ptr::from_ref(&message).cast::<c_void>(),
+                c_str(c"%.*s\n"),
+                line.len() as c_int,
+                line.as_ptr(),
             )
         };
     }
