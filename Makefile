@@ -155,7 +155,8 @@ lint:
 	@$(test_cargo) fmt --all --check
 	@$(user_cargo) clippy --locked --all-targets --all-features -- -D warnings
 	@$(test_cargo) clippy --locked --all-targets -- -D warnings
-	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs
+	@rustfmt --edition 2021 --check kmod/axirq_main.rs kmod/overlay_main.rs \
+		kmod/standin/lib.rs kmod/standin/compiler_builtins.rs
 	@rm -rf $(build)/kmod-clippy
 	@$(MAKE) kmod-clippy kmod_build=$(build)/kmod-clippy
 
@@ -192,10 +193,7 @@ install-userspace:
 ifneq ($(KDIR),)
 .PHONY: kmod-sources kmod-clippy
 kmod-sources:
-	@test -e "$(KDIR)/Makefile" -a -e "$(KDIR)/.config" || \
-		{ echo "axirq: KDIR=$(KDIR) is no kernel build folder: it needs Makefile and .config" >&2; exit 1; }
-	@test -e "$(KDIR)/Module.symvers" || \
-		{ echo "axirq: $(KDIR) has no Module.symvers: build that kernel, or copy it from its headers" >&2; exit 1; }
+	@env $(kernel_args) kmod/preflight.sh "$(KDIR)"
 	@mkdir -p $(kmod_build)
 	@for source in Kbuild $$(find kmod \( -name Kbuild -o -name bindgen_parameters -o -name '*.rs' -o -name '*.[ch]' \) \
 			! -name 'bindings_*.rs' ! -name '*.mod.c'); do \

@@ -110,6 +110,7 @@ if [ -z "${TEST_FILTER:-}" ]; then
 	suite "documentation examples" "$libtest_counts" doc_tests
 	check "the documentation" make doc
 	check "the cache of the set-up" tests/setup/cache-test.sh
+	check "kernels and tools that modules cannot be built with" tests/setup/preflight-test.sh
 	check "formatting and lints" make lint
 	check "device-tree bindings and overlays" make bindings
 	check "what is installed without a kernel" installs

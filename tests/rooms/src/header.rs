@@ -14,7 +14,7 @@ pub fn evaluate<const N: usize>(expressions: [&str; N]) -> [u64; N] {
         .map(|expression| format!("printf(\"%llu\\n\", (unsigned long long)({expression}));\n"))
         .concat();
     let text = format!(
-        "#include <stddef.h>\n#include <stdio.h>\n#include \"axirq.h\"\nint main(void) {{\n{prints}return 0;\n}}\n"
+        "#include <errno.h>\n#include <stddef.h>\n#include <stdio.h>\n#include \"axirq.h\"\nint main(void) {{\n{prints}return 0;\n}}\n"
     );
     fs::write(&source, text).unwrap();
     let compiled = Command::new("cc")

@@ -17,3 +17,5 @@ mod names;
 mod page;
 #[cfg(test)]
 mod protocol;
+#[cfg(test)]
+mod standin;
