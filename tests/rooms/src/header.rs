@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kmod/uapi");
+pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kmod/uapi");
 
 /// The values of constant expressions.
 pub fn evaluate<const N: usize>(expressions: [&str; N]) -> [u64; N] {

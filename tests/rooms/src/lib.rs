@@ -6,6 +6,8 @@
 mod header;
 #[cfg(test)]
 mod ioctl;
+#[cfg(test)]
+mod layout;
 /// What of the kernel module's `linux` they use.
 #[cfg(test)]
 mod linux {
