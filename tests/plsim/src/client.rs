@@ -31,8 +31,10 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::protocol::CameraStatus;
 use crate::protocol::Counts;
 use crate::protocol::Described;
+use crate::protocol::DisplayStatus;
 use crate::protocol::Event;
 use crate::protocol::Input;
 use crate::protocol::Irq;
@@ -269,10 +271,34 @@ impl<S: Read + Write> Client<S> {
         self.ask(&Request::Sink { cell })
     }
 
-    /// How fast a DMA's channel moves, in bytes a second; at 0 it stands still.
+    /// How fast a channel moves, a DMA's in bytes a second and a VDMA's in frames a second; at 0 it stands still.
     pub fn rate(&mut self, cell: &str, way: Way, rate: u64) -> Result<(), Error> {
         let cell = cell.to_owned();
         self.order(&Request::Rate { cell, way, rate })
+    }
+
+    /// The camera before a VDMA's S2MM channel; [`crate::models::vdma::video::pattern`] is what is in its frames.
+    pub fn camera(&mut self, cell: &str) -> Result<CameraStatus, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Camera { cell })
+    }
+
+    /// The camera's frames have so many lines of so many bytes.
+    pub fn camera_size(&mut self, cell: &str, bytes: u32, lines: u32) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::CameraSize { cell, bytes, lines })
+    }
+
+    /// What came out of a VDMA's MM2S channel.
+    pub fn display(&mut self, cell: &str) -> Result<DisplayStatus, Error> {
+        let cell = cell.to_owned();
+        self.ask(&Request::Display { cell })
+    }
+
+    /// Has a VDMA's camera or display make so many frames, a millisecond each, and then no more.
+    pub fn frames(&mut self, cell: &str, way: Way, count: u64) -> Result<(), Error> {
+        let cell = cell.to_owned();
+        self.order(&Request::Frames { cell, way, count })
     }
 
     /// What runs on a MicroBlaze.
@@ -313,7 +339,7 @@ impl<S: Read + Write> Client<S> {
         self.order(&Request::StuckIrq(on))
     }
 
-    /// Lets the transfer that runs, or else the next, fail after so many bytes.
+    /// Lets a DMA's transfer that runs, or else the next, fail after so many bytes, or a VDMA's frame after so many others.
     pub fn fault_transfer(
         &mut self,
         cell: &str,

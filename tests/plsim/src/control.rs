@@ -197,6 +197,8 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
         Request::Memory => return json(&fabric.memory_map()),
         Request::Source { cell } => return answer(fabric.source(&cell)),
         Request::Sink { cell } => return answer(fabric.sink(&cell)),
+        Request::Camera { cell } => return answer(fabric.camera(&cell)),
+        Request::Display { cell } => return answer(fabric.display(&cell)),
         Request::Microblaze { cell } => return answer(fabric.processor(&cell)),
         Request::Irq => return json(&fabric.irq()),
         Request::Violations => return json(&fabric.violations()),
@@ -230,6 +232,8 @@ fn apply(fabric: &mut Fabric, request: Request) -> Result<String, String> {
             mishap,
             after,
         } => fabric.fail_transfer(&cell, way, mishap, after),
+        Request::CameraSize { cell, bytes, lines } => fabric.set_camera(&cell, bytes, lines),
+        Request::Frames { cell, way, count } => fabric.single_frames(&cell, way, count),
         Request::Hang { cell, on } => fabric.set_hangs(&cell, on),
         Request::Collide { cell, on } => fabric.set_collides(&cell, on),
         Request::BusReset => {

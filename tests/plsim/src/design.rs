@@ -3,6 +3,7 @@
 
 mod dma;
 mod microblaze;
+mod vdma;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +47,7 @@ pub enum DesignError {
     )]
     Missing { number: usize, key: &'static str },
     #[error(
-        "cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio, axi_timer, axi_dma or microblaze"
+        "cell `{cell}`: type `{kind}` is not known; use axi_intc, axi_gpio, axi_timer, axi_dma, axi_vdma or microblaze"
     )]
     Kind { cell: String, kind: String },
     #[error("cell `{cell}`: {reason}")]
@@ -266,6 +267,29 @@ impl<'de> Deserialize<'de> for Wiring {
     }
 }
 
+/// What the vendor's tools give a data mover.
+fn mover_window() -> u32 {
+    0x1_0000
+}
+
+fn within(key: &str, value: u32, good: std::ops::RangeInclusive<u32>) -> Result<u32, String> {
+    if good.contains(&value) {
+        return Ok(value);
+    }
+    let (least, most) = good.into_inner();
+    Err(format!("`{key}` is {value}; it can be {least} to {most}"))
+}
+
+fn data_width(value: u32) -> Result<u32, String> {
+    let width = within("data-width", value, 32..=1024)?;
+    if !width.is_power_of_two() {
+        return Err(format!(
+            "`data-width` is {width}; it must be a power of two"
+        ));
+    }
+    Ok(width)
+}
+
 /// The outputs of a cell, in the model's order.
 fn wires<const N: usize>(outputs: [Option<Wiring>; N]) -> Vec<(usize, Target)> {
     let numbered = outputs.into_iter().enumerate();
@@ -299,6 +323,7 @@ fn spec(number: usize, mut table: Table) -> Result<Spec, DesignError> {
         "axi_gpio" => cell(table).and_then(|cell| gpio(&name, cell)),
         "axi_timer" => cell(table).and_then(|cell| timer(&name, cell)),
         "axi_dma" => cell(table).and_then(|cell| dma::spec(&name, cell)),
+        "axi_vdma" => cell(table).and_then(|cell| vdma::spec(&name, cell)),
         "microblaze" => cell(table).and_then(|cell| microblaze::spec(&name, cell)),
         _ => return Err(DesignError::Kind { cell: name, kind }),
     };

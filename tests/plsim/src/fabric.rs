@@ -6,13 +6,15 @@
 //! - `fabric/bus.rs` is the CPU's side: the window, counters, violations;
 //! - `fabric/bench.rs` is a person's side: buttons, external wires, pulse trains, faults;
 //! - `fabric/processors.rs` is MicroBlazes and their faults;
-//! - `fabric/streams.rs` is what stands at the other end of a DMA's streams, and what can go wrong there.
+//! - `fabric/streams.rs` is what stands at the other end of a DMA's streams, and what can go wrong there;
+//! - `fabric/video.rs` is the same for a VDMA's.
 
 mod bench;
 mod build;
 mod bus;
 mod processors;
 mod streams;
+mod video;
 
 use std::collections::VecDeque;
 
@@ -36,6 +38,8 @@ use crate::models::microblaze;
 use crate::models::microblaze::Microblaze;
 use crate::models::timer;
 use crate::models::timer::Timer;
+use crate::models::vdma;
+use crate::models::vdma::Vdma;
 use crate::protocol::Count;
 use crate::protocol::Event;
 use crate::trace::Trace;
@@ -47,6 +51,7 @@ pub enum Core {
     Timer(Timer),
     Dma(Dma),
     Microblaze(Microblaze),
+    Vdma(Box<Vdma>),
 }
 
 impl Core {
@@ -58,6 +63,7 @@ impl Core {
             Self::Timer(_) => "axi_timer",
             Self::Dma(_) => "axi_dma",
             Self::Microblaze(_) => "microblaze",
+            Self::Vdma(_) => "axi_vdma",
         }
     }
 
@@ -68,6 +74,7 @@ impl Core {
             Self::Timer(timer) => timer,
             Self::Dma(dma) => dma,
             Self::Microblaze(microblaze) => microblaze,
+            Self::Vdma(vdma) => vdma.as_ref(),
         }
     }
 
@@ -78,6 +85,7 @@ impl Core {
             Self::Timer(timer) => timer,
             Self::Dma(dma) => dma,
             Self::Microblaze(microblaze) => microblaze,
+            Self::Vdma(vdma) => vdma.as_mut(),
         }
     }
 
@@ -85,7 +93,7 @@ impl Core {
     fn inputs(&self) -> usize {
         match self {
             Self::Intc(intc) => usize::try_from(intc.params().inputs).unwrap_or(0),
-            Self::Gpio(_) | Self::Dma(_) => 0,
+            Self::Gpio(_) | Self::Dma(_) | Self::Vdma(_) => 0,
             Self::Timer(_) => timer::FREEZE + 1,
             Self::Microblaze(_) => microblaze::ACK + 1,
         }
@@ -94,7 +102,7 @@ impl Core {
     fn active_level(&self, input: usize) -> bool {
         match self {
             Self::Intc(intc) => intc.active_level(input),
-            Self::Gpio(_) | Self::Timer(_) | Self::Dma(_) | Self::Microblaze(_) => true,
+            _ => true,
         }
     }
 
@@ -103,7 +111,7 @@ impl Core {
         match self {
             Self::Intc(intc) => intc.idle_output(),
             Self::Gpio(gpio) => gpio.idle_output(output),
-            Self::Timer(_) | Self::Dma(_) | Self::Microblaze(_) => false,
+            _ => false,
         }
     }
 
@@ -114,6 +122,11 @@ impl Core {
             Self::Gpio(_) => gpio::output_name(output),
             Self::Timer(_) => "interrupt".to_owned(),
             Self::Microblaze(_) => "q".to_owned(),
+            Self::Vdma(_) => vdma::OUTPUTS
+                .get(output)
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
             Self::Dma(_) => dma::OUTPUTS
                 .get(output)
                 .copied()

@@ -7,6 +7,7 @@ pub mod intc;
 pub mod microblaze;
 pub mod stream;
 pub mod timer;
+pub mod vdma;
 
 #[cfg(test)]
 pub(crate) mod bench;

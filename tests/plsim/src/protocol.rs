@@ -101,6 +101,22 @@ pub enum Request {
         way: Way,
         rate: u64,
     },
+    Camera {
+        cell: String,
+    },
+    CameraSize {
+        cell: String,
+        bytes: u32,
+        lines: u32,
+    },
+    Display {
+        cell: String,
+    },
+    Frames {
+        cell: String,
+        way: Way,
+        count: u64,
+    },
     Microblaze {
         cell: String,
     },
@@ -165,16 +181,36 @@ pub enum Mishap {
     Internal,
     Slave,
     Decode,
+    /// A frame has a line too few.
+    SofEarly,
+    /// A frame's first line is a pixel short.
+    EolEarly,
+    /// A frame has a line too many.
+    SofLate,
+    /// A frame's first line is a pixel too long.
+    EolLate,
 }
 
 impl Mishap {
-    const ALL: [Self; 3] = [Self::Internal, Self::Slave, Self::Decode];
+    const ALL: [Self; 7] = [
+        Self::Internal,
+        Self::Slave,
+        Self::Decode,
+        Self::SofEarly,
+        Self::EolEarly,
+        Self::SofLate,
+        Self::EolLate,
+    ];
 
     fn word(self) -> &'static str {
         match self {
             Self::Internal => "internal",
             Self::Slave => "slave",
             Self::Decode => "decode",
+            Self::SofEarly => "sof-early",
+            Self::EolEarly => "eol-early",
+            Self::SofLate => "sof-late",
+            Self::EolLate => "eol-late",
         }
     }
 }
@@ -184,8 +220,8 @@ impl Mishap {
 pub enum ParseError {
     #[error(
         "unknown request `{0}`; known are: cells, design, press, release, set, read, raise, lower, pulse, train, \
-         train-status, input, counts, reset-counts, peek, poke, bus-reset, memory, send, source, sink, rate, microblaze, irq, \
-         violations, trace, fault, watch, mark, echo, reset"
+         train-status, input, counts, reset-counts, peek, poke, bus-reset, memory, send, source, sink, rate, camera, camera-size, \
+         display, frames, microblaze, irq, violations, trace, fault, watch, mark, echo, reset"
     )]
     Unknown(String),
     #[error("{what}; usage: {usage}")]
@@ -351,13 +387,17 @@ fn usage(verb: &str) -> Option<&'static str> {
         "source" => "source CELL",
         "sink" => "sink CELL",
         "rate" => "rate CELL mm2s|s2mm RATE",
+        "camera" => "camera CELL",
+        "camera-size" => "camera-size CELL BYTES LINES",
+        "display" => "display CELL",
+        "frames" => "frames CELL mm2s|s2mm COUNT",
         "microblaze" => "microblaze CELL",
         "irq" => "irq",
         "violations" => "violations",
         "trace" => "trace on|off|dump",
         "fault" => {
             "fault all-ones on|off, fault stuck INTC N on|off, fault irq on|off, \
-             fault transfer CELL mm2s|s2mm internal|slave|decode AFTER, fault transfer CELL mm2s|s2mm off, \
+             fault transfer CELL mm2s|s2mm internal|slave|decode|sof-early|eol-early|sof-late|eol-late AFTER, fault transfer CELL mm2s|s2mm off, \
              fault hang CELL on|off, fault collide CELL on|off, fault vanish"
         }
         "watch" => "watch",
@@ -445,6 +485,22 @@ fn parse(verb: &str, words: &mut Words<'_>) -> Result<Request, ParseError> {
             cell: words.word("CELL")?,
             way: words.way()?,
             rate: words.number("RATE")?,
+        },
+        "camera" => Request::Camera {
+            cell: words.word("CELL")?,
+        },
+        "camera-size" => Request::CameraSize {
+            cell: words.word("CELL")?,
+            bytes: words.small("BYTES")?,
+            lines: words.small("LINES")?,
+        },
+        "display" => Request::Display {
+            cell: words.word("CELL")?,
+        },
+        "frames" => Request::Frames {
+            cell: words.word("CELL")?,
+            way: words.way()?,
+            count: words.number("COUNT")?,
         },
         "microblaze" => Request::Microblaze {
             cell: words.word("CELL")?,
@@ -550,6 +606,12 @@ impl fmt::Display for Request {
                 after,
             } => write!(f, "fault transfer {cell} {way} {} {after}", mishap.word()),
             Self::Transfer { cell, way, .. } => write!(f, "fault transfer {cell} {way} off"),
+            Self::Camera { cell } => write!(f, "camera {cell}"),
+            Self::CameraSize { cell, bytes, lines } => {
+                write!(f, "camera-size {cell} {bytes} {lines}")
+            }
+            Self::Display { cell } => write!(f, "display {cell}"),
+            Self::Frames { cell, way, count } => write!(f, "frames {cell} {way} {count}"),
             Self::Microblaze { cell } => write!(f, "microblaze {cell}"),
             Self::Hang { cell, on } => write!(f, "fault hang {cell} {}", switch(*on)),
             Self::Collide { cell, on } => write!(f, "fault collide {cell} {}", switch(*on)),
@@ -671,6 +733,38 @@ pub struct Packet {
     pub crc32: u32,
     /// Its first 64 bytes, in hexadecimal.
     pub head: String,
+}
+
+/// Answer to `camera`: the frames it has begun so far, and what the next ones are.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct CameraStatus {
+    pub frames: u64,
+    /// Bytes of a line.
+    pub bytes: u32,
+    pub lines: u32,
+}
+
+/// Answer to `display`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct DisplayStatus {
+    pub frames: u64,
+    /// Of these, those that were a camera's frame, byte by byte.
+    pub patterned: u64,
+    pub last: Option<Frame>,
+}
+
+/// A frame that a display got.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Frame {
+    /// The frame store it came from, from 0.
+    pub store: u32,
+    /// Bytes of a line.
+    pub bytes: u32,
+    pub lines: u32,
+    /// Of all lines, without what the stride leaves between them.
+    pub crc32: u32,
+    /// The lower 8 bits of its number, if it was a camera's.
+    pub number: Option<u8>,
 }
 
 /// Answer to `microblaze`.

@@ -4,7 +4,10 @@
 use serde::Deserialize;
 
 use super::Wiring;
+use super::data_width;
+use super::mover_window;
 use super::wires;
+use super::within;
 use super::yes;
 use crate::fabric::Core;
 use crate::fabric::Spec;
@@ -24,7 +27,7 @@ enum Stream {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DmaCell {
     offset: u32,
-    #[serde(default = "window")]
+    #[serde(default = "mover_window")]
     size: u32,
     #[serde(default = "yes")]
     include_mm2s: bool,
@@ -46,21 +49,8 @@ pub struct DmaCell {
     s2mm_introut: Option<Wiring>,
 }
 
-/// What the vendor's tools give the core.
-fn window() -> u32 {
-    0x1_0000
-}
-
 fn page() -> usize {
     0x1000
-}
-
-fn within(key: &str, value: u32, good: std::ops::RangeInclusive<u32>) -> Result<u32, String> {
-    if good.contains(&value) {
-        return Ok(value);
-    }
-    let (least, most) = good.into_inner();
-    Err(format!("`{key}` is {value}; it can be {least} to {most}"))
 }
 
 pub fn spec(name: &str, cell: DmaCell) -> Result<Spec, String> {
@@ -71,16 +61,7 @@ pub fn spec(name: &str, cell: DmaCell) -> Result<Spec, String> {
         );
     }
     let default = Params::default();
-    let data_width = within(
-        "data-width",
-        cell.data_width.unwrap_or(default.data_width),
-        32..=1024,
-    )?;
-    if !data_width.is_power_of_two() {
-        return Err(format!(
-            "`data-width` is {data_width}; it must be a power of two"
-        ));
-    }
+    let data_width = data_width(cell.data_width.unwrap_or(default.data_width))?;
     let length_width = cell.sg_length_width.unwrap_or(default.length_width);
     let params = Params {
         mm2s: cell.include_mm2s,

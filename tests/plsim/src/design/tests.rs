@@ -54,7 +54,9 @@ fn design_adds_to_another() {
     let demo = parse(DEMO, Intx::new(0)).unwrap().cell_names();
     let all = fabric.cell_names();
     assert_eq!(all[..demo.len()], demo);
-    assert_eq!(all.len(), demo.len() + 19);
+    for cell in ["axi_dma_0", "axi_vdma_0", "iop_pmoda", "deep_intc_2"] {
+        assert!(all.iter().any(|name| name == cell), "{cell}");
+    }
 
     // Three controllers from the PS, where one input is masked and another is not.
     for (offset, enables) in [(0x20000, 1 << 31), (0x21000, 0b100), (0x22000, 0b1001)] {
@@ -154,7 +156,7 @@ fn every_key_of_every_type_is_taken() {
 fn text_that_is_no_design_is_refused() {
     assert!(refused("window = ").contains("no valid TOML"));
     assert!(refused("").contains("window"));
-    assert!(refused("window = 0x10000\ncolour = 1").contains("colour"));
+    assert!(refused("window = 0x100000\ncolour = 1").contains("colour"));
     assert!(refused("window = 0x10000").contains("add a [[cell]]"));
     assert!(
         refused("window = 5000\n[[cell]]\nname='x'\ntype='axi_gpio'\noffset=0\nwidth=1")
@@ -184,7 +186,7 @@ fn wrong_values_are_named_with_the_cell() {
         (
             "axi_uart",
             "",
-            "use axi_intc, axi_gpio, axi_timer, axi_dma or microblaze",
+            "use axi_intc, axi_gpio, axi_timer, axi_dma, axi_vdma or microblaze",
         ),
         ("axi_gpio", "", "missing field `width`"),
         (
@@ -264,6 +266,14 @@ fn wrong_values_are_named_with_the_cell() {
         ),
         ("axi_dma", "sg-length-width = 27", "it can be 8 to 26"),
         ("microblaze", "size = 0x8000", "need 0x10000"),
+        ("axi_vdma", "num-fstores = 33", "it can be 1 to 32"),
+        (
+            "axi_vdma",
+            "addr-width = 40\nnum-fstores = 9",
+            "it can be 1 to 8",
+        ),
+        ("axi_vdma", "camera-pixel = 0", "it can be 1 to 16"),
+        ("axi_vdma", "camera-bytes = 70000", "it can be 1 to 65535"),
         ("microblaze", "latency-us = 0", "at least 1"),
         ("axi_dma", "addr-width = 31", "it can be 32 to 64"),
         ("axi_dma", "data-width = 48", "power of two"),
@@ -372,6 +382,32 @@ fn data_mover_s_keys_reach_the_model() {
         mm2s-introut = ['intc', 0]
         s2mm-introut = ['intc', 1]
         [[cell]]
+        name = 'vdma'
+        type = 'axi_vdma'
+        offset = 0x3000
+        size = 0x1000
+        include-mm2s = false
+        include-s2mm = true
+        num-fstores = 2
+        addr-width = 64
+        data-width = 128
+        include-dre = true
+        frame-counter = false
+        enable-vert-flip = true
+        camera-bytes = 32
+        camera-lines = 4
+        camera-pixel = 4
+        rate = 25
+        mm2s-introut = ['intc', 2]
+        s2mm-introut = ['intc', 3]
+        [[cell]]
+        name = 'mb'
+        type = 'microblaze'
+        offset = 0x10000
+        size = 0x10000
+        ddr-base = 0x20000000
+        latency-us = 5
+        [[cell]]
         name = 'loop'
         type = 'axi_dma'
         offset = 0x2000
@@ -380,11 +416,20 @@ fn data_mover_s_keys_reach_the_model() {
         fifo-depth = 64
         ",
     );
+    let text = text.replace("window = 0x10000", "window = 0x100000");
     let fabric = parse(&text, Intx::new(0)).unwrap();
     let registers: Vec<String> = fabric.peek("dma").unwrap().into_keys().collect();
     let s2mm = ["DA", "DA_MSB", "DMACR", "DMASR", "LENGTH"];
     assert_eq!(registers, s2mm.map(|name| format!("S2MM_{name}")));
     assert!(fabric.sink("dma").is_ok());
+    let stores = |name: &String| name.starts_with("S2MM_START_ADDRESS");
+    let registers: Vec<String> = fabric.peek("vdma").unwrap().into_keys().collect();
+    assert_eq!(registers.iter().filter(|name| stores(name)).count(), 4);
+    assert!(registers.contains(&"ENABLE_VERTICAL_FLIP".to_owned()));
+    assert!(!registers.contains(&"MM2S_VSIZE".to_owned()));
+    let camera = fabric.camera("vdma").unwrap();
+    assert_eq!((camera.bytes, camera.lines), (32, 4));
+    assert!(fabric.processor("mb").is_ok());
     let told = fabric.design();
     let pins: Vec<&str> = told[1].outputs.iter().map(|pin| pin.pin.as_str()).collect();
     assert_eq!(pins, ["mm2s_introut", "s2mm_introut"]);

@@ -34,6 +34,14 @@ pub enum BenchError {
     NoIntc { cell: String, known: String },
     #[error("{cell} is no microblaze; name one of: {known}")]
     NoMicroblaze { cell: String, known: String },
+    #[error("{cell} is no axi_vdma; name one of: {known}")]
+    NoVdma { cell: String, known: String },
+    #[error("{cell} has no channels; name an axi_dma or axi_vdma: {known}")]
+    NoMover { cell: String, known: String },
+    #[error("{0} is an axi_dma: its transfers fail with internal, slave or decode")]
+    NoVideo(String),
+    #[error("a frame of {lines} lines of {bytes} bytes; both can be 1 to 65535")]
+    Picture { bytes: u32, lines: u32 },
     #[error("{cell} is no axi_dma; name one of: {known}")]
     NoDma { cell: String, known: String },
     #[error("{0} loops its stream back: it has no source and no sink")]
@@ -390,6 +398,7 @@ impl Fabric {
         }
         self.reset_streams();
         self.reset_processors();
+        self.reset_video();
         self.settle();
         self.reset_counts();
     }

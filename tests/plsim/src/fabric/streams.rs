@@ -42,15 +42,20 @@ impl Fabric {
         status.ok_or_else(|| BenchError::Loopback(name.to_owned()))
     }
 
-    /// How fast a channel moves, in bytes a second; at 0 it stands still.
+    /// How fast a channel moves: a DMA in bytes a second, a VDMA in frames a second. At 0 it stands still.
     pub fn set_rate(&mut self, name: &str, way: Way, rate: u64) -> Result<(), BenchError> {
-        let cell = self.find_dma(name)?;
-        self.with_dma(cell, |dma, wire| dma.set_rate(way, rate, wire));
+        let cell = self.find_mover(name)?;
+        self.with_core(cell, |core, wire| match core {
+            Core::Dma(dma) => dma.set_rate(way, rate, wire),
+            Core::Vdma(vdma) => vdma.set_rate(way, rate, wire),
+            _ => {}
+        });
         self.settle();
         Ok(())
     }
 
-    /// Lets the transfer that runs, or else the next, fail after so many bytes; without a mishap, lets it succeed.
+    /// Lets a DMA's transfer that runs, or else the next, fail after so many bytes, or a VDMA's frame after so many
+    /// others; without a mishap, takes back what was asked for.
     pub fn fail_transfer(
         &mut self,
         name: &str,
@@ -58,18 +63,42 @@ impl Fabric {
         mishap: Option<Mishap>,
         after: u64,
     ) -> Result<(), BenchError> {
-        let cell = self.find_dma(name)?;
-        let injected = mishap.map(|mishap| dma::Injected {
-            error: match mishap {
-                Mishap::Internal => dma::Error::Internal,
-                Mishap::Slave => dma::Error::Slave,
-                Mishap::Decode => dma::Error::Decode,
-            },
-            after,
+        let cell = self.find_mover(name)?;
+        let no_video = BenchError::NoVideo(name.to_owned());
+        let result = self.with_core(cell, |core, wire| match core {
+            Core::Dma(dma) => {
+                let error = match mishap {
+                    None => None,
+                    Some(Mishap::Internal) => Some(dma::Error::Internal),
+                    Some(Mishap::Slave) => Some(dma::Error::Slave),
+                    Some(Mishap::Decode) => Some(dma::Error::Decode),
+                    Some(_) => return Err(no_video),
+                };
+                let injected = error.map(|error| dma::Injected { error, after });
+                dma.inject(way, injected, wire);
+                Ok(())
+            }
+            Core::Vdma(vdma) => {
+                vdma.inject(way, mishap.map(|mishap| (mishap, after)));
+                Ok(())
+            }
+            _ => Ok(()),
         });
-        self.with_dma(cell, |dma, wire| dma.inject(way, injected, wire));
         self.settle();
-        Ok(())
+        result
+    }
+
+    /// A cell that has channels.
+    fn find_mover(&self, name: &str) -> Result<usize, BenchError> {
+        let cell = self.find(name)?;
+        let moves = |core: &Core| matches!(core, Core::Dma(_) | Core::Vdma(_));
+        if moves(&self.cells[cell].core) {
+            return Ok(cell);
+        }
+        Err(BenchError::NoMover {
+            cell: name.to_owned(),
+            known: self.names_of(moves),
+        })
     }
 
     /// Every stream as it was when the simulator started.

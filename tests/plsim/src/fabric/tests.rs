@@ -648,6 +648,63 @@ fn what_goes_wrong_on_a_stream_is_asked_for_and_forgotten() {
     );
 }
 
+#[test]
+fn video_s_ends_are_asked_and_told() {
+    let way = protocol::Way::S2mm;
+    let mut fabric = data_fabric();
+    let vdma = Core::Vdma(Box::new(Vdma::new(vdma::Params::default())));
+    let specs = vec![spec("vdma", 0, vdma, None)];
+    let mut video = Fabric::new(0x1000, specs, Intx::new(0)).unwrap();
+    let ram = crate::memory::Region {
+        size: 0x1_0000,
+        readable: true,
+        writable: true,
+        backing: Some(Box::new(vec![0u8; 0x1_0000])),
+    };
+    video.memory().map(0, ram).unwrap();
+    video.set_rate("vdma", way, 0).unwrap();
+    video.set_camera("vdma", 96, 8).unwrap();
+    for (offset, value) in [(0x30, 0x5003), (0xa8, 96), (0xa4, 96), (0xa0, 8)] {
+        write(&mut video, offset, value);
+    }
+    video.single_frames("vdma", way, 3).unwrap();
+    video.advance(1_000_000_000);
+    assert_eq!(read(&mut video, 0x34), 0x0001_1000);
+    assert_eq!(video.camera("vdma").unwrap().frames, 3);
+    let mut line = [0; 96];
+    video.memory().read(7 * 96, &mut line).unwrap();
+    assert_eq!(line[..], crate::models::vdma::video::pattern(2, 7, 3, 96));
+
+    // The other way, one of the frames with an error of the bus.
+    let slave = Some(protocol::Mishap::Slave);
+    let other = protocol::Way::Mm2s;
+    for (offset, value) in [(0x00, 0x5001), (0x58, 96), (0x54, 96), (0x50, 8)] {
+        write(&mut video, offset, value);
+    }
+    video.fail_transfer("vdma", other, slave, 2).unwrap();
+    video.advance(2_000_000_000);
+    assert_eq!(read(&mut video, 0x04), 0x0001_5021);
+    let shown = video.display("vdma").unwrap();
+    assert_eq!((shown.frames, shown.patterned), (2, 2));
+    assert_eq!(shown.last.unwrap().number, Some(2));
+    video.reset_bench();
+    assert_eq!(video.display("vdma").unwrap(), Default::default());
+    assert_eq!(video.camera("vdma").unwrap().bytes, 192);
+    assert!(video.violations().is_empty());
+
+    for refused in [
+        video.set_camera("vdma", 0, 8),
+        video.set_camera("vdma", 96, 0x1_0000),
+        fabric.set_camera("dma", 1, 1),
+        fabric.single_frames("dma", way, 1),
+        fabric.fail_transfer("dma", way, Some(protocol::Mishap::SofLate), 0),
+        fabric.display("dma").map(drop),
+        video.sink("vdma").map(drop),
+    ] {
+        assert!(refused.is_err());
+    }
+}
+
 /// A MicroBlaze on edge input 0, whose lines are pins of a GPIO.
 fn processor_fabric() -> Fabric {
     let params = Params {

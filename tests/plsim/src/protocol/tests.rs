@@ -57,6 +57,8 @@ fn documented_spellings_parse() {
             .replace("CHANNEL MISHAP AFTER", "s2mm slave 4096")
             .replace("CHANNEL off", "mm2s off")
             .replace("CHANNEL RATE", "mm2s 1000")
+            .replace("BYTES LINES", "192 48")
+            .replace("CHANNEL COUNT", "s2mm 3")
             .replace("LENGTH [COUNT]", "64 2")
             .replace("[CHANNEL]", "2")
             .replace("CELL", "a")
@@ -173,6 +175,15 @@ fn request() -> impl Strategy<Value = Request> {
         (cell(), any::<bool>()).prop_map(|(cell, on)| Request::Hang { cell, on }),
         (cell(), any::<bool>()).prop_map(|(cell, on)| Request::Collide { cell, on }),
         cell().prop_map(|cell| Request::Microblaze { cell }),
+        cell().prop_map(|cell| Request::Camera { cell }),
+        cell().prop_map(|cell| Request::Display { cell }),
+        (cell(), any::<u32>(), any::<u32>())
+            .prop_map(|(cell, bytes, lines)| { Request::CameraSize { cell, bytes, lines } }),
+        (cell(), way(), any::<u64>()).prop_map(|(cell, way, count)| Request::Frames {
+            cell,
+            way,
+            count
+        }),
         Just(Request::Memory),
         (cell(), any::<u64>(), any::<u64>()).prop_map(|(cell, length, count)| Request::Send {
             cell,
