@@ -74,6 +74,12 @@ impl Interrupt {
         }
     }
 
+    /// Begins a wait, and ends it with no event.
+    pub fn arm_and_leave(&self) {
+        let started = blocking::start(&self.0.shared, None).unwrap();
+        assert!(matches!(started, Started::Armed(_)), "an event for nobody");
+    }
+
     /// What is not the crate's: the interrupt's source, and tokio's driver, which tells of readiness. Until the file is
     /// closed.
     pub fn serve(&self) {

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use loom::thread;
+use loom::thread::ThreadId;
+
 use crate::Error;
 use crate::Gone;
 use crate::Result;
@@ -54,6 +57,8 @@ pub trait Line: Send + Sync + 'static {
 pub enum Source {
     #[default]
     Never,
+    /// Once, when so many wait. Whoever is not woken then sleeps for ever.
+    Once(usize),
     /// Whenever somebody waits.
     Always,
 }
@@ -78,8 +83,8 @@ struct State {
     armed: bool,
     continuous: bool,
     source: Source,
-    /// How many have gone to sleep since the last interrupt. Real sources do not ask; one that did not would never end.
-    asleep: usize,
+    /// Who has gone to sleep since the last interrupt. Real sources do not ask; one that did not would never end.
+    asleep: Vec<ThreadId>,
     gone: bool,
     level: bool,
     /// The file was woken, and epoll has not looked yet.
@@ -96,7 +101,8 @@ impl State {
         self.armed
             && match self.source {
                 Source::Never => false,
-                Source::Always => self.asleep > 0,
+                Source::Once(waiters) => self.sequence == 0 && self.asleep.len() >= waiters,
+                Source::Always => !self.asleep.is_empty(),
             }
     }
 }
@@ -121,7 +127,7 @@ impl LineFile {
         let mut state = self.lock();
         while !state.closed {
             if state.is_due() {
-                state.asleep = 0;
+                state.asleep.clear();
                 state.sequence += 1;
                 state.armed = state.continuous;
                 drop(self.wake(state));
@@ -160,6 +166,15 @@ impl LineFile {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap()
+    }
+
+    /// The actor of this thread does. A task may be woken in vain, and then do so again.
+    fn falls_asleep(&self, state: &mut State) {
+        let actor = thread::current().id();
+        if !state.asleep.contains(&actor) {
+            state.asleep.push(actor);
+            self.0.board.notify_all();
+        }
     }
 
     fn wake<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -212,8 +227,7 @@ impl Line for LineFile {
         let mut state = self.lock();
         // Woken by an interrupt, it looks again: somebody may have moved the mark meanwhile, and it sleeps on.
         while !state.is_readable() {
-            state.asleep += 1;
-            self.0.board.notify_all();
+            self.falls_asleep(&mut state);
             state = self.0.sleepers.wait(state).unwrap();
         }
         Ok(state.gone)
@@ -224,7 +238,6 @@ impl Line for LineFile {
     }
 
     fn want(&self) {
-        self.lock().asleep += 1;
-        self.0.board.notify_all();
+        self.falls_asleep(&mut self.lock());
     }
 }
