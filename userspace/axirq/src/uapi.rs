@@ -96,8 +96,13 @@ pub(crate) struct LineFile {
 impl LineFile {
     /// Takes over an open file, once it has proven to be a line.
     pub(crate) fn new(fd: OwnedFd, name: String) -> Result<Self> {
-        // Any other kind of file says that it knows no such ioctl; a line that nobody has armed does not mind.
-        check("DISARM ioctl", &name, disarm(fd.as_fd()))?;
+        // A line that nobody has armed does not mind. Other kinds of files know no such ioctl, and have several ways to
+        // say so: ENOTTY mostly, EINVAL an epoll, EBADF a file opened with O_PATH.
+        match disarm(fd.as_fd()) {
+            Ok(_) => {}
+            Err(Errno::ENODEV) => return Err(Error::Gone { name }),
+            Err(_) => return Err(Error::NotALine { name }),
+        }
         let page = match Page::map(fd.as_fd()) {
             Ok(page) => page,
             Err(errno) => return Err(failed("mmap", &name, errno)),

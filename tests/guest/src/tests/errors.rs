@@ -2,6 +2,9 @@
 //! Errors that name the cure.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 
 use axirq::Error;
 use axirq::Interrupt;
@@ -9,6 +12,10 @@ use axirq::Mmio;
 use axirq::gpio::AxiGpio;
 use axirq::list;
 use axirq::timer::AxiTimer;
+use nix::sys::epoll::Epoll;
+use nix::sys::epoll::EpollCreateFlags;
+use nix::sys::eventfd::EfdFlags;
+use nix::sys::eventfd::EventFd;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Gid;
 use nix::unistd::Uid;
@@ -30,7 +37,7 @@ crate::tests![
     module_that_is_not_loaded_is_named,
     missing_overlay_is_named,
     missing_permission_is_named,
-    window_is_no_line,
+    files_of_the_wrong_kind_are_no_lines,
     cell_without_interrupt_says_so,
     cells_and_pins_are_listed,
 ];
@@ -184,17 +191,42 @@ fn missing_permission_is_named() {
     assert_eq!(child.end(), WaitStatus::Exited(pid, 0));
 }
 
-fn window_is_no_line() {
+fn files_of_the_wrong_kind_are_no_lines() {
     let (_rig, _demo) = Rig::with_demo();
-    assert!(matches!(
-        Interrupt::open("leds_gpio/regs"),
-        Err(Error::NotALine { .. })
-    ));
-    let null = std::fs::File::open("/dev/null").unwrap();
-    assert!(matches!(
-        Interrupt::from_fd(null.into()),
-        Err(Error::NotALine { .. })
-    ));
+    let is_no_line = |result: axirq::Result<Interrupt>, what: &str| {
+        assert!(matches!(result, Err(Error::NotALine { .. })), "{what}");
+    };
+    is_no_line(Interrupt::open("leds_gpio/regs"), "a window, by its name");
+    let open = |path: &str| OwnedFd::from(File::open(path).unwrap());
+    let (pipe, _) = nix::unistd::pipe().unwrap();
+    let (socket, _) = UnixStream::pair().unwrap();
+    let files: Vec<(&str, OwnedFd)> = vec![
+        ("a window", open("/dev/axirq/leds_gpio/regs")),
+        ("another device", open("/dev/null")),
+        ("a folder", open("/dev/axirq")),
+        ("a plain file", open("/proc/self/exe")),
+        ("an attribute", open("/sys/class/axirq/leds_gpio!regs/size")),
+        ("a path", {
+            let mut options = File::options();
+            options.read(true).custom_flags(libc::O_PATH);
+            options.open("/dev/null").unwrap().into()
+        }),
+        ("a pipe", pipe),
+        ("a socket", socket.into()),
+        (
+            "an eventfd",
+            EventFd::from_value_and_flags(1, EfdFlags::EFD_NONBLOCK)
+                .unwrap()
+                .into(),
+        ),
+        ("an epoll", Epoll::new(EpollCreateFlags::empty()).unwrap().0),
+    ];
+    for (what, file) in files {
+        is_no_line(Interrupt::from_fd(file), what);
+    }
+    // What is a line is one, whoever opened it.
+    let line = open(&format!("/dev/axirq/{EDGE}"));
+    assert_eq!(Interrupt::from_fd(line).unwrap().pin(), EDGE);
 }
 
 fn cell_without_interrupt_says_so() {
