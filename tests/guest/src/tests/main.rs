@@ -37,6 +37,7 @@ mod nodes;
 mod odd_trees;
 mod overlays;
 mod page;
+mod pynq;
 mod races;
 mod removal;
 mod runtimes;
@@ -46,6 +47,7 @@ mod stress;
 mod subscriptions;
 mod timer;
 mod user_overlays;
+mod vanishing;
 mod vendor;
 mod wrong_trees;
 
@@ -86,8 +88,10 @@ const ALL: &[&[Test]] = &[
     cancel::TESTS,
     drops::TESTS,
     runtimes::TESTS,
+    pynq::TESTS,
     death::TESTS,
     removal::TESTS,
+    vanishing::TESTS,
     lifecycle::TESTS,
     overlays::TESTS,
     controllers::TESTS,
