@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::process::Command;
 use std::process::Stdio;
 
+use axirq::Event;
 use axirq::Interrupt;
 use futures_core::Stream;
 use nix::sys::signal::Signal;
@@ -242,24 +243,36 @@ fn awaited_event_allocates_nothing() {
     run(async {
         for (pin, input) in [(EDGE, EDGE_INPUT), (LEVEL, LEVEL_INPUT)] {
             let interrupt = Interrupt::open(pin).unwrap();
-            // The first wait registers with the reactor, and makes a place for a waiter.
-            tokio::join!(event(&interrupt), async { rig.fabric.raise_input(input) });
-            rig.fabric.lower_input(input);
-            let mut allocated = 0;
-            for _ in 0..EVENTS {
-                let before = allocations();
-                // The fabric's client allocates as well.
-                let source = async {
-                    let before = allocations();
-                    rig.fabric.raise_input(input);
-                    allocations() - before
-                };
-                let (event, by_source) = tokio::join!(interrupt.wait(), source);
-                allocated += allocations() - before - by_source;
-                assert_eq!(event.unwrap().count, 1);
-                rig.fabric.lower_input(input);
-            }
-            assert_eq!(allocated, 0, "{pin}");
+            let wait = async || interrupt.wait().await.unwrap();
+            assert_eq!(count_allocations(&mut rig, input, wait).await, 0, "{pin}");
+            let mut events = pin!(interrupt.events());
+            let next = async || {
+                let next = poll_fn(|context| events.as_mut().poll_next(context));
+                next.await.unwrap().unwrap()
+            };
+            assert_eq!(count_allocations(&mut rig, input, next).await, 0, "{pin}");
         }
     });
+}
+
+/// How often the heap was used for many events.
+async fn count_allocations(rig: &mut Rig, input: u32, mut next: impl AsyncFnMut() -> Event) -> u64 {
+    // The first wait registers with the reactor, and makes a place for a waiter.
+    tokio::join!(next(), async { rig.fabric.raise_input(input) });
+    rig.fabric.lower_input(input);
+    let mut allocated = 0;
+    for _ in 0..EVENTS {
+        let before = allocations();
+        // The fabric's client allocates as well.
+        let source = async {
+            let before = allocations();
+            rig.fabric.raise_input(input);
+            allocations() - before
+        };
+        let (event, by_source) = tokio::join!(next(), source);
+        allocated += allocations() - before - by_source;
+        assert_eq!(event.count, 1);
+        rig.fabric.lower_input(input);
+    }
+    allocated
 }

@@ -227,15 +227,16 @@ struct Handles {
     button: Button,
     slice: Wires<Input>,
     changes: Mutex<Wires<Input>>,
-    edges: Mutex<Button>,
+    hal: Mutex<Button>,
 }
 
-/// A way to wait for wire 0 to rise, and whether it keeps what came while it was dropped.
+/// A way to wait for wire 0, and whether it keeps what came while it was dropped.
 type Way<'a> = (Box<dyn Fn() -> Wait<'a> + 'a>, bool);
 
 impl Handles {
-    fn ways(&self) -> [Way<'_>; 4] {
-        [
+    /// To rise.
+    fn rising(&self) -> Vec<Way<'_>> {
+        vec![
             (
                 Box::new(|| Box::pin(async { self.button.wait_for_level(1).await.unwrap() })),
                 true,
@@ -245,7 +246,46 @@ impl Handles {
                 true,
             ),
             (Box::new(|| Box::pin(self.change())), true),
-            (Box::new(|| Box::pin(self.edge())), false),
+            (
+                Box::new(|| {
+                    Box::pin(async { self.hal.lock().await.wait_for_high().await.unwrap() })
+                }),
+                true,
+            ),
+            (
+                Box::new(|| {
+                    Box::pin(async { self.hal.lock().await.wait_for_rising_edge().await.unwrap() })
+                }),
+                false,
+            ),
+            (
+                Box::new(|| {
+                    Box::pin(async { self.hal.lock().await.wait_for_any_edge().await.unwrap() })
+                }),
+                false,
+            ),
+        ]
+    }
+
+    /// To fall.
+    fn falling(&self) -> Vec<Way<'_>> {
+        vec![
+            (
+                Box::new(|| Box::pin(async { self.button.wait_for_level(0).await.unwrap() })),
+                true,
+            ),
+            (
+                Box::new(|| {
+                    Box::pin(async { self.hal.lock().await.wait_for_low().await.unwrap() })
+                }),
+                true,
+            ),
+            (
+                Box::new(|| {
+                    Box::pin(async { self.hal.lock().await.wait_for_falling_edge().await.unwrap() })
+                }),
+                false,
+            ),
         ]
     }
 
@@ -258,15 +298,6 @@ impl Handles {
             .await
             .unwrap();
         assert_eq!((change.value, change.rising, change.pulses), (1, 1, 0));
-    }
-
-    async fn edge(&self) {
-        self.edges
-            .lock()
-            .await
-            .wait_for_rising_edge()
-            .await
-            .unwrap();
     }
 
     /// The change back is one, too: it is taken here, and the next counts from it.
@@ -288,29 +319,48 @@ fn waits_for_wires(cell: &str, level_input: Option<(&str, u32)>) {
         button: channel.button(0).unwrap(),
         slice: channel.input(..2).unwrap(),
         changes: Mutex::new(channel.input(..1).unwrap()),
-        edges: Mutex::new(channel.button(0).unwrap()),
+        hal: Mutex::new(channel.button(0).unwrap()),
+    };
+    let press = |fabric: &mut Fabric| fabric.press(cell, 0).unwrap();
+    let release = |fabric: &mut Fabric| fabric.release(cell, 0).unwrap();
+    // Of another wire of the channel, and of the other channel.
+    let noise = |fabric: &mut Fabric, count: u32| {
+        fabric.set_second(cell, count & 0b111);
+        if count % 2 == 0 {
+            fabric.press(cell, 3).unwrap();
+        } else {
+            fabric.release(cell, 3).unwrap();
+        }
     };
     run(async {
-        for (make, keeps) in handles.ways() {
+        for (make, keeps) in handles.rising() {
             let case = Case {
                 pin: &pin,
                 level_input,
                 keeps,
                 make: &*make,
-                cause: &|fabric| fabric.press(cell, 0).unwrap(),
+                cause: &press,
                 clear: &|fabric| {
-                    fabric.release(cell, 0).unwrap();
+                    release(fabric);
                     handles.forget_changes();
                 },
-                // Of another wire of the channel, and of the other channel.
-                noise: &|fabric, count| {
-                    fabric.set_second(cell, count & 0b111);
-                    if count % 2 == 0 {
-                        fabric.press(cell, 3).unwrap();
-                    } else {
-                        fabric.release(cell, 3).unwrap();
-                    }
+                noise: &noise,
+            };
+            case.drop_everywhere(&mut rig).await;
+        }
+        press(&mut rig.fabric);
+        for (make, keeps) in handles.falling() {
+            let case = Case {
+                pin: &pin,
+                level_input,
+                keeps,
+                make: &*make,
+                cause: &release,
+                clear: &|fabric| {
+                    press(fabric);
+                    handles.forget_changes();
                 },
+                noise: &noise,
             };
             case.drop_everywhere(&mut rig).await;
         }

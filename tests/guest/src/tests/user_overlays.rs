@@ -146,8 +146,11 @@ fn tasks_wait_for_pins_of_an_overlay_to_come() {
     let arrival = Arrival::of(DEMO).unwrap();
     assert_eq!(arrival.missing().unwrap(), DEMO);
     run(async {
+        let files = || fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = files();
         let early = tokio::time::timeout(Duration::from_millis(50), arrival.wait()).await;
         assert!(early.is_err());
+        assert_eq!(files(), before, "dropped, it holds nothing open");
         let loader = thread::spawn(|| Overlay::load("axirq-demo", &blob("axirq-demo")).unwrap());
         soon("pins", arrival.wait()).await.unwrap();
         let overlay = loader.join().unwrap();
