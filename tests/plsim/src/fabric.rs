@@ -279,7 +279,15 @@ impl Fabric {
 
     /// Moves time to `now`, with everything that falls due on the way in its order. Time never goes back.
     pub fn advance(&mut self, now: Nanos) {
+        self.advance_while(now, || true);
+    }
+
+    /// The same as long as `goes_on` says so before each thing that is due; gives the time reached.
+    pub fn advance_while(&mut self, now: Nanos, goes_on: impl Fn() -> bool) -> Nanos {
         while let Some((when, due)) = self.next_due().filter(|(when, _)| *when <= now) {
+            if !goes_on() {
+                return self.now;
+            }
             self.now = self.now.max(when);
             match due {
                 Due::Intx => self.intx.tick(self.now),
@@ -291,6 +299,7 @@ impl Fabric {
             self.settle();
         }
         self.now = self.now.max(now);
+        self.now
     }
 
     /// When [`Self::advance`] has to be called at the latest.

@@ -9,6 +9,8 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::TrySendError;
 use std::thread;
@@ -19,11 +21,19 @@ use crate::Nanos;
 use crate::fabric::Fabric;
 use crate::protocol::Event;
 
+/// How long it may take at once to bring the fabric to the present.
+const TOLERATED: Duration = Duration::from_millis(50);
+
+/// How long the clock waits after it did not get there.
+const BREATH: Duration = Duration::from_millis(1);
+
 pub struct Sim {
     fabric: Mutex<Fabric>,
     /// Signalled when the next deadline has moved nearer.
     nearer: Condvar,
     start: Instant,
+    /// Nanoseconds that models do not see, since they could not keep pace. Changed under the fabric's lock.
+    slipped: AtomicU64,
     watchers: Mutex<Vec<Watcher>>,
 }
 
@@ -46,6 +56,7 @@ impl Sim {
             fabric: Mutex::new(fabric),
             nearer: Condvar::new(),
             start: Instant::now(),
+            slipped: AtomicU64::new(0),
             watchers: Mutex::new(Vec::new()),
         });
         let clock = Arc::clone(&sim);
@@ -58,7 +69,7 @@ impl Sim {
     /// Does something with the fabric at the present time.
     pub fn with<R>(&self, call: impl FnOnce(&mut Fabric) -> R) -> R {
         let mut fabric = lock(&self.fabric);
-        fabric.advance(self.now());
+        self.advance(&mut fabric);
         let before = fabric.next_deadline();
         let result = call(&mut fabric);
         let after = fabric.next_deadline();
@@ -71,7 +82,23 @@ impl Sim {
 
     /// Time as models know it.
     pub fn now(&self) -> Nanos {
-        Nanos::try_from(self.start.elapsed().as_nanos()).unwrap_or(Nanos::MAX)
+        let elapsed = Nanos::try_from(self.start.elapsed().as_nanos()).unwrap_or(Nanos::MAX);
+        elapsed.saturating_sub(self.slipped.load(Ordering::Relaxed))
+    }
+
+    /// Brings the fabric to the present; false if that takes too long (a camera whose frames are too large and too
+    /// many). Then models' time stands still until the next turn: else each turn would have more to do than the one
+    /// before, and nobody else would get the lock.
+    fn advance(&self, fabric: &mut Fabric) -> bool {
+        let begun = Instant::now();
+        let present = self.now();
+        let reached = fabric.advance_while(present, || begun.elapsed() < TOLERATED);
+        if reached >= present {
+            return true;
+        }
+        let behind = self.now().saturating_sub(reached);
+        self.slipped.fetch_add(behind, Ordering::Relaxed);
+        false
     }
 
     /// From now on every event goes to `lines`, as long as it takes them.
@@ -95,7 +122,7 @@ impl Sim {
     fn run_clock(&self) {
         let mut fabric = lock(&self.fabric);
         loop {
-            fabric.advance(self.now());
+            let arrived = self.advance(&mut fabric);
             self.publish(&mut fabric);
             fabric = match fabric.next_deadline() {
                 None => self
@@ -104,6 +131,8 @@ impl Sim {
                     .unwrap_or_else(PoisonError::into_inner),
                 Some(when) => {
                     let wait = Duration::from_nanos(when.saturating_sub(self.now()));
+                    // Who is behind lets others have the lock.
+                    let wait = if arrived { wait } else { wait.max(BREATH) };
                     let (fabric, _) = self
                         .nearer
                         .wait_timeout(fabric, wait)

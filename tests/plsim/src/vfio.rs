@@ -210,7 +210,7 @@ impl ServerBackend for Backend {
     ) -> io::Result<()> {
         let (region, wrong) = dma::region(flags, offset, size, fd);
         if let Some(wrong) = wrong {
-            // A refusal would end QEMU's device; a guest that never goes there misses nothing.
+            // A refusal would end QEMU's device; a guest whose masters never go there misses nothing.
             eprintln!("plsim: guest memory at {address:#x} is out of reach: {wrong}");
         }
         let done = self.sim.with(|fabric| fabric.memory().map(address, region));

@@ -329,6 +329,37 @@ fn data_moves_through_memory_that_qemu_has_mapped() {
     assert!(plsim.wait().success());
 }
 
+/// A camera that sends more than can be computed slows models down, and nobody else.
+#[test]
+fn everybody_is_served_while_too_much_is_to_do() {
+    const VDMA: u64 = 0xb_0000;
+    let plsim = Plsim::with_design(DATA, &[]);
+    let mut qemu = plsim.qemu();
+    let mut control = plsim.control();
+    let memory = tempfile::tempfile().unwrap();
+    memory.set_len(0x80_0000).unwrap();
+    qemu.dma_map(0, 0, 0x80_0000, memory.as_raw_fd()).unwrap();
+    control
+        .order(&Request::CameraSize {
+            cell: "axi_vdma_0".to_owned(),
+            bytes: 4096,
+            lines: 1024,
+        })
+        .unwrap();
+    control.rate("axi_vdma_0", Way::S2mm, 10_000).unwrap();
+    write(&mut qemu, VDMA + 0x30, 0x1_0003);
+    write(&mut qemu, VDMA + 0xa8, 4096);
+    write(&mut qemu, VDMA + 0xa4, 4096);
+    write(&mut qemu, VDMA + 0xa0, 1024);
+    let start = Instant::now();
+    let mut frames = Vec::new();
+    while frames.len() < 8 || frames.first() == frames.last() {
+        frames.push(control.camera("axi_vdma_0").unwrap().frames);
+        assert_eq!(read(&mut qemu, VDMA + 0xa0), 1024);
+        assert!(start.elapsed() < PATIENCE, "{frames:?}");
+    }
+}
+
 #[test]
 fn narrow_and_stray_accesses_are_answered_and_noted() {
     let plsim = Plsim::start(&[]);

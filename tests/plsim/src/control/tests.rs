@@ -2,6 +2,7 @@
 //! The socket's behaviour towards all kinds of clients, over a socket pair.
 
 use std::io::Read;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +11,9 @@ use super::*;
 use crate::client;
 use crate::design;
 use crate::intx::Intx;
+use crate::protocol::Mishap;
+use crate::protocol::ProcessorState;
+use crate::protocol::Way;
 
 const DEMO: &str = include_str!("../../designs/demo.toml");
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,7 +25,10 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let fabric = design::parse(DEMO, Intx::new(0)).unwrap();
+        Self::of(design::parse(DEMO, Intx::new(0)).unwrap())
+    }
+
+    fn of(fabric: Fabric) -> Self {
         Self {
             sim: Sim::start(fabric).unwrap(),
             vanished: Arc::default(),
@@ -104,6 +111,49 @@ fn every_request_of_the_typed_client_is_answered() {
     assert_eq!((irq.level, irq.fired), (0, 0));
     client.fault_vanish().unwrap();
     assert_eq!(rig.vanished.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn every_request_about_what_moves_data_is_answered() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("designs/data.toml");
+    let rig = Rig::of(design::load(&data, Intx::new(0)).unwrap());
+    let mut client = rig.client();
+    assert_eq!(client.memory().unwrap(), []);
+    client.rate("axi_dma_0", Way::S2mm, 0).unwrap();
+    client
+        .fault_transfer("axi_dma_0", Way::Mm2s, Mishap::Slave, 7)
+        .unwrap();
+    client.send_packets("axi_dma_0", 64, 2).unwrap();
+    assert_eq!(client.source("axi_dma_0").unwrap().left, 2);
+    assert_eq!(client.sink("axi_dma_0").unwrap(), Default::default());
+    client.rate("axi_vdma_0", Way::S2mm, 0).unwrap();
+    client.camera_size("axi_vdma_0", 30, 20).unwrap();
+    let camera = client.camera("axi_vdma_0").unwrap();
+    assert_eq!((camera.bytes, camera.lines), (30, 20));
+    client.frames("axi_vdma_0", Way::S2mm, 3).unwrap();
+    assert_eq!(client.display("axi_vdma_0").unwrap(), Default::default());
+    client.fault_hang("iop_pmoda", true).unwrap();
+    client.fault_collide("iop_pmoda", true).unwrap();
+    let processor = client.microblaze("iop_pmoda").unwrap();
+    assert_eq!(processor.state, ProcessorState::Reset);
+    client.reset().unwrap();
+    assert_eq!(client.source("axi_dma_0").unwrap().left, 0);
+
+    // As documented, to the letter.
+    let text = talk(
+        &rig,
+        b"source axi_dma_0\nsink axi_dma_0\nmicroblaze iop_pmoda\ndisplay axi_vdma_0\nsend axi_dma_1 4\n",
+    );
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], r#"ok {"packets":0,"bytes":0,"left":0}"#);
+    assert_eq!(
+        lines[1],
+        r#"ok {"packets":0,"bytes":0,"open":0,"last":null}"#
+    );
+    let reset = r#"ok {"state":"reset","program":null,"interrupts":0,"q":0}"#;
+    assert_eq!(lines[2], reset);
+    assert_eq!(lines[3], r#"ok {"frames":0,"patterned":0,"last":null}"#);
+    assert!(lines[4].starts_with("err axi_dma_1 loops its stream back"));
 }
 
 #[test]

@@ -267,6 +267,7 @@ fn wrong_values_are_named_with_the_cell() {
         ("axi_dma", "sg-length-width = 27", "it can be 8 to 26"),
         ("microblaze", "size = 0x8000", "need 0x10000"),
         ("axi_vdma", "num-fstores = 33", "it can be 1 to 32"),
+        ("axi_vdma", "rate = 10001", "10000 frames a second"),
         (
             "axi_vdma",
             "addr-width = 40\nnum-fstores = 9",

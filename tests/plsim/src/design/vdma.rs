@@ -14,6 +14,7 @@ use crate::fabric::Spec;
 use crate::models::vdma::Params;
 use crate::models::vdma::Vdma;
 use crate::models::vdma::video::Camera;
+use crate::models::vdma::video::FASTEST;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -50,6 +51,12 @@ pub fn spec(name: &str, cell: VdmaCell) -> Result<Spec, String> {
         cell.addr_width.unwrap_or(default.addr_width),
         32..=64,
     )?;
+    let rate = cell.rate.unwrap_or(default.rate);
+    if rate > FASTEST {
+        return Err(format!(
+            "`rate` is {rate}; {FASTEST} frames a second are the most"
+        ));
+    }
     // The window has 16 words of start addresses, and a second bank of them only for 32-bit ones.
     let most = if addr_width > 32 { 8 } else { 32 };
     let params = Params {
@@ -82,7 +89,7 @@ pub fn spec(name: &str, cell: VdmaCell) -> Result<Spec, String> {
                 1..=16,
             )?,
         },
-        rate: cell.rate.unwrap_or(default.rate),
+        rate,
     };
     Ok(Spec {
         name: name.to_owned(),

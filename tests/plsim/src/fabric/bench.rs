@@ -40,6 +40,8 @@ pub enum BenchError {
     NoMover { cell: String, known: String },
     #[error("{0} is an axi_dma: its transfers fail with internal, slave or decode")]
     NoVideo(String),
+    #[error("{0} frames a second are too many; 10000 are the most")]
+    Rate(u64),
     #[error("a frame of {lines} lines of {bytes} bytes; both can be 1 to 65535")]
     Picture { bytes: u32, lines: u32 },
     #[error("{cell} is no axi_dma; name one of: {known}")]

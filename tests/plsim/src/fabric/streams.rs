@@ -6,6 +6,7 @@ use super::Fabric;
 use super::bench::BenchError;
 use crate::models::dma;
 use crate::models::dma::Dma;
+use crate::models::vdma::video::FASTEST;
 use crate::protocol::Mapped;
 use crate::protocol::Mishap;
 use crate::protocol::SinkStatus;
@@ -45,6 +46,10 @@ impl Fabric {
     /// How fast a channel moves: a DMA in bytes a second, a VDMA in frames a second. At 0 it stands still.
     pub fn set_rate(&mut self, name: &str, way: Way, rate: u64) -> Result<(), BenchError> {
         let cell = self.find_mover(name)?;
+        let video = matches!(self.cells[cell].core, Core::Vdma(_));
+        if video && rate > FASTEST {
+            return Err(BenchError::Rate(rate));
+        }
         self.with_core(cell, |core, wire| match core {
             Core::Dma(dma) => dma.set_rate(way, rate, wire),
             Core::Vdma(vdma) => vdma.set_rate(way, rate, wire),

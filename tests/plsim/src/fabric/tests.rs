@@ -159,6 +159,23 @@ fn timer_fires_at_its_deadline_and_not_before() {
 }
 
 #[test]
+fn who_cannot_keep_pace_stops_at_what_was_due() {
+    let mut fabric = fabric();
+    enable(&mut fabric, INTC, 0b10);
+    write(&mut fabric, TIMER + 4, 9);
+    write(&mut fabric, TIMER, timer::LOAD);
+    write(&mut fabric, TIMER, timer::UDT | timer::ENT | timer::ENIT);
+    assert_eq!(fabric.advance_while(5_000, || false), 5_000, "nothing due");
+    assert_eq!(fabric.advance_while(50_000, || false), 5_000);
+    assert_eq!(
+        (fabric.irq().level, fabric.next_deadline()),
+        (0, Some(10_000))
+    );
+    assert_eq!(fabric.advance_while(50_000, || true), 50_000);
+    assert_eq!(fabric.irq().level, 1);
+}
+
+#[test]
 fn train_sends_the_next_pulse_from_the_acknowledge() {
     const PULSES: u64 = 100_000;
     let mut fabric = fabric();
@@ -693,6 +710,7 @@ fn video_s_ends_are_asked_and_told() {
     assert!(video.violations().is_empty());
 
     for refused in [
+        video.set_rate("vdma", way, 10_001),
         video.set_camera("vdma", 0, 8),
         video.set_camera("vdma", 96, 0x1_0000),
         fabric.set_camera("dma", 1, 1),

@@ -24,6 +24,8 @@ use crate::memory::Region;
 /// Why a descriptor cannot be mapped.
 #[derive(Debug, Error)]
 pub enum Unreachable {
+    #[error("it came without a descriptor; give QEMU a memory backend with share=on")]
+    NoDescriptor,
     #[error("its file ends at {length:#x}, before {offset:#x} + {size:#x}")]
     Short { offset: u64, size: u64, length: u64 },
     #[error("cannot ask for the size of its file: {0}")]
@@ -47,10 +49,11 @@ pub fn region(
         writable: flags.contains(DmaMapFlags::WRITE),
         backing: None,
     };
-    let Some(file) = file else {
-        return (region, None);
+    let mapping = match file {
+        None => Err(Unreachable::NoDescriptor),
+        Some(file) => map(&region, offset, file),
     };
-    match map(&region, offset, file) {
+    match mapping {
         Ok(mapping) => {
             region.backing = Some(Box::new(mapping));
             (region, None)
@@ -148,7 +151,7 @@ mod tests {
         let wraps = region(DmaMapFlags::READ, u64::MAX, 2, Some(file(&[0; 1])));
         assert!(matches!(wraps.1, Some(Unreachable::Short { .. })));
         let (none, wrong) = region(DmaMapFlags::READ, 0, 0x1000, None);
-        assert!(wrong.is_none());
+        assert!(matches!(wrong, Some(Unreachable::NoDescriptor)));
         let mut memory = Memory::default();
         memory.map(0, short.0).unwrap();
         memory.map(0x1000, none).unwrap();

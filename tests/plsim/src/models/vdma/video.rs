@@ -7,6 +7,9 @@ use crate::protocol::CameraStatus;
 use crate::protocol::DisplayStatus;
 use crate::protocol::Frame;
 
+/// The most frames a second.
+pub const FASTEST: u64 = 10_000;
+
 const SECOND: Nanos = 1_000_000_000;
 
 /// How long a frame takes that was asked for one by one.
@@ -66,13 +69,13 @@ impl Clock {
         self.left = self.left.map(|left| left - begun);
     }
 
-    /// Frames a second from now on; 0 stops.
+    /// Frames a second from now on, up to [`FASTEST`]; 0 stops.
     pub fn set_rate(&mut self, rate: u64, now: Nanos) {
         self.settle(now);
-        match SECOND.checked_div(rate) {
+        match SECOND.checked_div(rate.min(FASTEST)) {
             None => self.left = Some(0),
             Some(period) => {
-                self.period = period.max(1);
+                self.period = period;
                 self.left = None;
             }
         }
