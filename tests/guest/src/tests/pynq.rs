@@ -9,6 +9,7 @@ use axirq::Error;
 use axirq::Interrupt;
 use axirq::Mmio;
 use axirq::gpio::AxiGpio;
+use axirq::list::Trigger;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 
@@ -26,6 +27,7 @@ use crate::rig::child::Child;
 use crate::rig::demo;
 use crate::rig::fabric::Fabric;
 use crate::rig::overlay::Overlay;
+use crate::rig::parts;
 use crate::rig::paths;
 use crate::rig::tasks::assert_quiet;
 use crate::rig::tasks::event;
@@ -39,6 +41,7 @@ crate::tests![
     report_847_killed_program_leaves_nothing_to_the_next,
     report_964_interrupt_straight_to_the_gic_needs_no_controller,
     report_1505_284_wait_that_could_never_return_is_an_error,
+    pattern_of_the_guide_hangs_on_no_input_and_handles_nothing_twice,
     simple_interrupt,
     invalidate,
     duplicate_interrupt,
@@ -218,6 +221,52 @@ fn invalidate() {
         let (event, ()) = tokio::join!(event(&interrupt), raise);
         assert_eq!((event.count, event.sequence), (1, 1));
     });
+}
+
+/// "Drain the device, then wait", with a timer that fires while it is drained, on a level input and on an edge input.
+fn pattern_of_the_guide_hangs_on_no_input_and_handles_nothing_twice() {
+    const TCSR0: usize = 0x00;
+    const TLR0: usize = 0x04;
+    const LOAD: u32 = 1 << 5;
+    const TINT: u32 = 1 << 8;
+    /// Counts down, again and again, with its interrupt.
+    const RUN: u32 = (1 << 7) | (1 << 6) | (1 << 4) | (1 << 1);
+    const CAUSES: u64 = 50;
+
+    for (apply, cell) in [
+        (demo as fn() -> Overlay, "axi_timer_0"),
+        (parts, "timer_edge"),
+    ] {
+        let (_rig, _overlay) = Rig::with(apply);
+        let timer = Mmio::open(cell).unwrap();
+        let interrupt = Interrupt::open(&format!("{cell}/interrupt")).unwrap();
+        let is_level = interrupt.trigger() == Trigger::Level;
+        assert_eq!(is_level, cell == "axi_timer_0");
+        // Two milliseconds: less than the emulated board sometimes takes for a round.
+        timer.write32(TLR0, 200_000).unwrap();
+        timer.write32(TCSR0, LOAD | TINT).unwrap();
+        timer.write32(TCSR0, RUN).unwrap();
+        let (mut handled, mut in_vain) = (0, 0);
+        run(async {
+            while handled < CAUSES {
+                let before = handled;
+                while timer.read32(TCSR0).unwrap() & TINT != 0 {
+                    timer.write32(TCSR0, RUN | TINT).unwrap();
+                    handled += 1;
+                }
+                in_vain += u64::from(handled == before);
+                event(&interrupt).await;
+            }
+        });
+        timer.write32(TCSR0, TINT).unwrap();
+        // Of an edge input, the edge of a cause that was drained before the wait is kept for it.
+        assert!(in_vain <= if is_level { 1 } else { handled }, "{in_vain}");
+        // Each cause has made one edge at most, and a level's only while somebody waited.
+        assert!(interrupt.sequence().unwrap() <= handled + 1, "{cell}");
+        let last = interrupt.blocking_wait_timeout(QUIET).unwrap();
+        assert!(last.is_none() || !is_level, "{cell}: {last:?}");
+        assert_eq!(interrupt.blocking_wait_timeout(QUIET).unwrap(), None);
+    }
 }
 
 /// Two objects of one pin.

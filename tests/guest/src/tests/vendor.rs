@@ -156,6 +156,10 @@ fn overlay_of_the_system_device_tree_generator_binds_unmodified() {
     ] {
         paths::wait_for_node(node);
     }
+    // A hierarchy of the block design, as PYNQ writes it.
+    let nested = Interrupt::open("iop/pmod0/btns/ip2intc_irpt").unwrap();
+    assert_eq!(nested.pin(), "iop_pmod0_btns/ip2intc_irpt");
+    drop(nested);
     bind_by_override(FILTER);
     // The instance's name goes before the label.
     assert_eq!(nodes("conv-filter.0"), ["interrupt", "regs"]);
