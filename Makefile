@@ -31,8 +31,9 @@ make clean       remove what was built; the cache stays
 make distclean   clean, and remove the cache ($(AXIRQ_CACHE))
 
 KERNEL=name      with demo, board, kmod: the board's kernel; stock (Debian's newest, the default),
-                 lts (6.12 as PetaLinux has it) or debug (the newest, with every check): built once
-KERNELS="names"  with test: on these kernels, one after the other; all three are the default
+                 lts (6.12 as PetaLinux has it, with CONFIG_RUST), vendor (the same without, and
+                 hardened) or debug (the newest, with every check): built once
+KERNELS="names"  with test: on these kernels, one after the other; all but vendor are the default
 TESTS=text       with test: only the board tests whose name contains the text
 KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
 CONTROL=socket   with view: which board, if several run

@@ -4,7 +4,8 @@
 # Gets a kernel for the board, and prints its folder: kernel.sh NAME
 #
 #   stock   Debian's newest arm64 kernel with CONFIG_RUST=y, as packaged
-#   lts     Linux 6.12 as PetaLinux 2025.x configures it, built with gcc
+#   lts     Linux 6.12 as PetaLinux 2025.x configures it, with CONFIG_RUST, built with gcc
+#   vendor  the same without CONFIG_RUST, as PetaLinux ships it, and hardened
 #   debug   the newest Linux there is, with everything that finds a driver's mistakes, built with clang
 #
 # In the folder:
@@ -26,10 +27,10 @@ case ${1:-} in
 stock)
 	exec "$setup/stock-kernel.sh"
 	;;
-lts | debug)
+lts | vendor | debug)
 	exec "$setup/built-kernel.sh" "$1"
 	;;
 *)
-	die "no kernel named '${1:-}': there are stock, lts and debug"
+	die "no kernel named '${1:-}': there are stock, lts, vendor and debug"
 	;;
 esac
