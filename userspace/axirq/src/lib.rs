@@ -87,6 +87,8 @@ mod mmio;
 #[cfg(feature = "overlay")]
 pub mod overlay;
 mod pin;
+#[cfg(feature = "tokio")]
+mod register;
 mod sync;
 #[cfg(feature = "timer")]
 pub mod timer;

@@ -3,8 +3,6 @@
 
 use std::os::fd::AsRawFd;
 use std::os::fd::RawFd;
-use std::panic;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
@@ -14,14 +12,13 @@ use std::task::Poll;
 use std::task::Waker;
 use std::task::ready;
 
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::io::unix::AsyncFdReadyGuard;
-use tokio::runtime::Handle;
 
 use super::shared::Shared;
 use crate::Error;
 use crate::Result;
+use crate::register::register;
 use crate::uapi::Line;
 
 /// The registration, and the waker that stands for all tasks.
@@ -48,7 +45,7 @@ impl<L: Line> Reactor<L> {
     }
 
     /// Registers with the current runtime, unless that is done.
-    #[expect(unsafe_code, reason = "AsyncFd::register_with_interest")]
+    #[expect(unsafe_code, reason = "register")]
     pub(super) fn register(&self, shared: &Arc<Shared<L>>) -> Result<&AsyncFd<Arc<Shared<L>>>> {
         if let Some(file) = self.file.get() {
             return Ok(file);
@@ -57,24 +54,11 @@ impl<L: Line> Reactor<L> {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        if Handle::try_current().is_err() {
-            return Err(Error::NoRuntime {
-                pin: shared.line.name().to_owned(),
-            });
-        }
-        let register = || {
-            // SAFETY: The file must stay open, and the same, as long as the `AsyncFd` lives.
-            // - The `AsyncFd` owns an `Arc` of the line, so the line outlives it.
-            // - A `Line` always names the same open file (contract of the trait); `LineFile` does so by owning an
-            //   `OwnedFd` that it never replaces or gives away.
-            unsafe { AsyncFd::register_with_interest(Arc::clone(shared), Interest::READABLE) }
-        };
-        // tokio has no question for whether a runtime has I/O: it panics if not, before anything is registered.
-        let file = panic::catch_unwind(AssertUnwindSafe(register))
-            .map_err(|_| Error::RuntimeWithoutIo {
-                pin: shared.line.name().to_owned(),
-            })?
-            .map_err(|error| Error::system("epoll_ctl", shared.line.name(), std::io::Error::from(error)))?;
+        // SAFETY:
+        // - The `AsyncFd` owns an `Arc` of the line, so the line outlives it.
+        // - A `Line` always names the same open file (contract of the trait); `LineFile` does so by owning an `OwnedFd`
+        //   that it never replaces or gives away.
+        let file = unsafe { register(Arc::clone(shared), shared.line.name()) }?;
         Ok(self.file.get_or_init(|| file))
     }
 

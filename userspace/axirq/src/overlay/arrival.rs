@@ -9,6 +9,15 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::Blob;
+use super::expected;
+use crate::Error;
+use crate::Result;
+use crate::list::System;
+use crate::pin;
+use crate::pin::PinName;
+#[cfg(feature = "tokio")]
+use crate::register::register;
 use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
@@ -17,20 +26,6 @@ use nix::poll::poll;
 use nix::sys::inotify::AddWatchFlags;
 use nix::sys::inotify::InitFlags;
 use nix::sys::inotify::Inotify;
-#[cfg(feature = "tokio")]
-use tokio::io::Interest;
-#[cfg(feature = "tokio")]
-use tokio::io::unix::AsyncFd;
-#[cfg(feature = "tokio")]
-use tokio::runtime::Handle;
-
-use super::Blob;
-use super::expected;
-use crate::Error;
-use crate::Result;
-use crate::list::System;
-use crate::pin;
-use crate::pin::PinName;
 
 /// Cells, pins or windows that are to appear, say because an overlay is being loaded.
 ///
@@ -134,13 +129,18 @@ impl Arrival {
     ///
     /// # Errors
     ///
-    /// As for [`Arrival::missing`]; [`NoRuntime`](Error::NoRuntime) outside of a tokio runtime.
+    /// As for [`Arrival::missing`]; [`NoRuntime`](Error::NoRuntime) outside of a tokio runtime,
+    /// [`RuntimeWithoutIo`](Error::RuntimeWithoutIo) in one built without `enable_io`.
     #[cfg(feature = "tokio")]
+    #[expect(unsafe_code, reason = "register")]
     pub async fn wait(&self) -> Result<()> {
         if self.missing()?.is_empty() {
             return Ok(());
         }
-        let files = register(Watch::new(&self.system)?)?;
+        let watch = Watch::new(&self.system)?;
+        // SAFETY: The `AsyncFd` owns the `Watch`, which owns the `Inotify`, which owns the file, and neither ever replaces
+        // what it owns.
+        let files = unsafe { register(watch, NAME) }?;
         loop {
             files.get_ref().refresh()?;
             if self.missing()?.is_empty() {
@@ -204,19 +204,6 @@ impl Arrival {
 
 /// What errors call it.
 const NAME: &str = "/dev/axirq";
-
-/// Registers with the current runtime.
-#[cfg(feature = "tokio")]
-#[expect(unsafe_code, reason = "AsyncFd::register_with_interest")]
-fn register(watch: Watch) -> Result<AsyncFd<Watch>> {
-    if Handle::try_current().is_err() {
-        return Err(Error::NoRuntime { pin: NAME.into() });
-    }
-    // SAFETY: The file must stay open, and the same, as long as the `AsyncFd` lives: it owns the `Watch`, which owns the
-    // `Inotify`, which owns the file, and neither ever replaces what it owns.
-    unsafe { AsyncFd::register_with_interest(watch, Interest::READABLE) }
-        .map_err(|error| Error::system("epoll_ctl", NAME, std::io::Error::from(error)))
-}
 
 /// inotify on `/dev/axirq`, however much of it there is.
 struct Watch(Inotify, System);

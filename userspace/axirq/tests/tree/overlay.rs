@@ -312,6 +312,17 @@ fn waiting_outside_of_a_runtime_is_an_error() {
 }
 
 #[test]
+fn waiting_in_a_runtime_without_io_is_an_error_and_no_panic() {
+    let tree = machine();
+    let arrival = Arrival::of_in(&tree.system(), &["late/irq"]).unwrap();
+    let without = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for _ in 0..2 {
+        let result = without.block_on(arrival.wait());
+        assert!(matches!(result, Err(Error::RuntimeWithoutIo { .. })), "{result:?}");
+    }
+}
+
+#[test]
 fn a_bitstream_goes_through_the_vendors_fpga_manager() {
     const MANAGER: &str = "sys/class/fpga_manager/fpga0";
     let tree = machine();
