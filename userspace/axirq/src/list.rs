@@ -220,14 +220,16 @@ impl System {
     }
 
     /// A number from the device-tree node of a cell, whose window is `window`. `None` if there is no such property.
+    ///
+    /// A node that leaves loses its properties before its device does: then nothing that is missing says anything of the
+    /// design. What was bound had a `compatible`.
     #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn property(&self, cell: &str, window: &str, property: &str) -> Result<Option<u32>> {
-        let path = self
-            .class_dir()
-            .join(format!("{cell}!{window}"))
-            .join("device/of_node")
-            .join(property);
-        sysfs::read_property(&path)
+        let node = self.class_dir().join(format!("{cell}!{window}")).join("device/of_node");
+        match sysfs::read_property(&node.join(property))? {
+            None if !node.join("compatible").exists() => Err(Error::Gone { name: cell.to_owned() }),
+            value => Ok(value),
+        }
     }
 
     /// The attributes of one window. `None` if there is no such window.
@@ -238,10 +240,17 @@ impl System {
         }
     }
 
-    /// Whether the kernel lists this pin.
+    /// Whether a cell with this window has this pin.
     #[cfg(any(feature = "gpio", feature = "timer"))]
-    pub(crate) fn has_pin(&self, cell: &str, pin: &str) -> bool {
-        self.class_dir().join(format!("{cell}!{pin}")).join("hwirq").exists()
+    pub(crate) fn has_pin(&self, cell: &str, window: &str, pin: &str) -> Result<bool> {
+        let is_listed = |name: &str, attribute: &str| {
+            let entry = self.class_dir().join(format!("{cell}!{name}"));
+            entry.join(attribute).exists()
+        };
+        match is_listed(pin, "hwirq") {
+            false if !is_listed(window, "size") => Err(Error::Gone { name: cell.to_owned() }),
+            listed => Ok(listed),
+        }
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {

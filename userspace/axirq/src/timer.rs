@@ -81,7 +81,7 @@ impl AxiTimer {
     pub fn open_in(system: &System, cell: &str) -> Result<Self> {
         let cell = pin::parse_cell(cell)?;
         let registers = Mmio::open_in(system, &cell, "regs")?;
-        if !system.has_pin(&cell, PIN) {
+        if !system.has_pin(&cell, "regs", PIN)? {
             return Err(Error::NoInterrupt { cell, pin: PIN });
         }
         let property = |name| system.property(&cell, "regs", name);

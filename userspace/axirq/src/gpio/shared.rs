@@ -117,7 +117,7 @@ impl Shared {
         if property("xlnx,is-dual")? == Some(1) {
             channels.push(layout("xlnx,gpio2-width", "xlnx,all-inputs-2", "xlnx,all-outputs-2")?);
         }
-        let interrupt = system.has_pin(&cell, PIN).then(OnceLock::new);
+        let interrupt = system.has_pin(&cell, "regs", PIN)?.then(OnceLock::new);
         regs.require(match &interrupt {
             Some(_) => regs::END,
             None => regs::data(channels.len()),

@@ -286,6 +286,16 @@ fn waiting_without_an_interrupt_is_an_error_and_not_a_hang() {
 }
 
 #[test]
+fn a_node_that_leaves_is_not_taken_for_one_with_defaults() {
+    let tree = Tree::loaded();
+    tree.window("gpio", 0xa000_1000, &[]);
+    AxiGpio::open_in(&tree.system(), "gpio").unwrap();
+    std::fs::remove_dir_all(tree.path("sys/class/axirq/gpio!regs/device/of_node")).unwrap();
+    let opened = AxiGpio::open_in(&tree.system(), "gpio");
+    assert!(matches!(opened, Err(Error::Gone { .. })), "{opened:?}");
+}
+
+#[test]
 fn a_property_that_makes_no_sense_is_an_error() {
     let tree = Tree::loaded();
     tree.window("gpio", 0xa000_1000, &[]);

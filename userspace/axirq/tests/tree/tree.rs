@@ -79,6 +79,7 @@ impl Tree {
         ] {
             self.write(format!("{class}/{attribute}"), format!("{value}\n"));
         }
+        self.write(format!("{class}/device/of_node/compatible"), "xlnx,some-core\0");
         for (property, value) in properties {
             self.write(format!("{class}/device/of_node/{property}"), value.to_be_bytes());
         }
