@@ -157,8 +157,11 @@ impl Item {
     }
 
     pub(super) fn status(&self) -> Result<Status> {
-        // Somebody may remove it at any moment.
-        read_status(&self.path).map_err(|error| if self.path.exists() { error } else { self.gone() })
+        // Somebody may remove it at any moment: first its files, then the folder.
+        read_status(&self.path).map_err(|error| match &error {
+            Error::System { source, .. } if source.kind() == io::ErrorKind::NotFound => self.gone(),
+            _ => error,
+        })
     }
 
     fn gone(&self) -> Error {
