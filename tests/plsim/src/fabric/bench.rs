@@ -382,7 +382,9 @@ impl Fabric {
         Ok(())
     }
 
-    /// Back to a quiet bench: nothing driven, pressed, running or faulty, counters zero. Registers keep their values.
+    /// Back to a quiet bench: nothing driven, pressed, running or faulty, counters zero. GPIOs and timers are
+    /// as after configuration, whatever a program left in them when it was killed; other cores' registers keep their
+    /// values: the kernel may hold them.
     pub fn reset_bench(&mut self) {
         self.trains.clear();
         self.faults = Default::default();
@@ -396,6 +398,9 @@ impl Fabric {
                 for pin in 0..64 {
                     self.set_pin(cell, pin, false);
                 }
+            }
+            if matches!(self.cells[cell].core, Core::Gpio(_) | Core::Timer(_)) {
+                self.with_model(cell, |model, wire| model.reset(wire));
             }
         }
         self.reset_streams();

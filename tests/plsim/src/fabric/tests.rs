@@ -444,7 +444,21 @@ fn watchers_hear_of_pins_and_of_the_wire_to_the_ps() {
 }
 
 #[test]
-fn reset_of_the_bench_leaves_registers_alone() {
+fn reset_of_the_bench_cleans_up_after_killed_programs() {
+    let mut fabric = fabric();
+    fabric.poke("buttons", "GIER", 1 << 31).unwrap();
+    fabric.poke("buttons", "IP_IER", 1).unwrap();
+    fabric.set("buttons", 0xf, 1).unwrap();
+    assert_eq!(fabric.peek("buttons").unwrap()["IP_ISR"], 1);
+    fabric.reset_bench();
+    let registers = fabric.peek("buttons").unwrap();
+    for name in ["GIER", "IP_IER", "IP_ISR"] {
+        assert_eq!(registers[name], 0, "{name}");
+    }
+}
+
+#[test]
+fn reset_of_the_bench_leaves_the_kernels_registers_alone() {
     let mut fabric = fabric();
     enable(&mut fabric, INTC, 0b10_0000);
     fabric.set("buttons", 0xf, 1).unwrap();
