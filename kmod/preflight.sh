@@ -47,9 +47,13 @@ version=$major.$patchlevel.$(number SUBLEVEL)
 
 if has ARM64; then
 	arch=arm64 machine=aarch64
+elif has ARM; then
+	arch=arm machine=arm
+	has CPU_V7 && ! has CPU_V6 && ! has CPU_V6K ||
+		refuse "this kernel is for Arm CPUs other than ARMv7 (CONFIG_CPU_V7): only those and arm64 are supported"
 else
-	arch=$(has ARM && echo arm || { has X86 && echo x86; } || echo another architecture)
-	refuse "KDIR=$kdir is configured for $arch: only arm64 is supported"
+	arch=$(has X86 && echo x86 || echo another architecture)
+	refuse "KDIR=$kdir is configured for $arch: only arm64 and arm are supported"
 fi
 asked=${ARCH:-$(uname -m | sed 's/aarch64/arm64/; s/armv.*/arm/; s/x86_64/x86/')}
 [ "$asked" = $arch ] ||
@@ -86,7 +90,8 @@ rustc=${RUSTC:-rustc}
 is_command "$rustc" || refuse "no $rustc: install rustc, or say RUSTC=…"
 rustc_text=$($rustc --version)
 rustc_version=$(cut -d' ' -f2 <<<"$rustc_text")
-if has RUST; then
+# On 32-bit Arm the kernel's own core panics where it divides 64-bit integers.
+if has RUST && [ $arch != arm ]; then
 	built_with=$(sed -nE 's/^CONFIG_RUSTC_VERSION_TEXT="?([^"]*)"?$/\1/p' "$kdir/include/config/auto.conf")
 	[ "$rustc_text" = "$built_with" ] ||
 		refuse "this kernel's crates were built with $built_with, and $rustc is $rustc_text: say RUSTC=…"
@@ -107,7 +112,7 @@ else
 	if { has CFI_CLANG || has CFI; } && ! has CFI_ICALL_NORMALIZE_INTEGERS; then
 		refuse "this kernel checks the types of calls (kCFI) in C's way alone: build it with CONFIG_CFI_ICALL_NORMALIZE_INTEGERS"
 	fi
-	how="stand-alone core for Linux $version $arch, without CONFIG_RUST, rustc $rustc_version"
+	how="stand-alone core for Linux $version $arch, $(has RUST || echo "without CONFIG_RUST, ")rustc $rustc_version"
 fi
 { has OF_OVERLAY && has CONFIGFS_FS; } || how+=", without axirq_overlay.ko (CONFIG_OF_OVERLAY, CONFIG_CONFIGFS_FS)"
 echo "axirq: $how"

@@ -10,4 +10,9 @@ void axirq_standin_free(void *memory);
 void axirq_standin_print(const char *level, const char *text, size_t length);
 void __noreturn axirq_standin_bug(void);
 
+#ifdef CONFIG_ARM
+void __aeabi_uldivmod(void);
+u64 axirq_standin_divide(u64 numerator, u64 denominator, u64 *remainder);
+#endif
+
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Stands in for the kernel's own crate `kernel` where a kernel was built without `CONFIG_RUST`:
-//! the same names, paths and behaviour, of what the module uses and nothing else.
+//! Stands in for the kernel's own crate `kernel` where a kernel was built without `CONFIG_RUST`, or
+//! has one that cannot be used: the same names, paths and behaviour, of what the module uses and
+//! nothing else.
 //!
 //! It stands on `core` and the few C functions of `helpers.h`.
 

@@ -87,6 +87,13 @@ accepted "a kernel that checks calls in a way for both languages" "stand-alone c
 fresh 6.12 ARM64
 tool rustc "rustc 1.96.0 (abc 2026-05-25)" any
 accepted "the newest rustc" "stand-alone core *rustc 1.96.0"
+fresh 6.12 ARM CPU_V7
+given=(ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-)
+accepted "a 32-bit kernel" "stand-alone core for Linux 6.12.4 arm, without CONFIG_RUST, rustc 1.85.1"
+fresh 7.3 ARM CPU_V7 "${rust[@]}"
+given=(ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-)
+accepted "a 32-bit kernel with Rust" "stand-alone core for Linux 7.3.4 arm, rustc 1.85.1"
+fresh 6.12 ARM64
 sed -i '/_OF_OVERLAY=/d' include/config/auto.conf
 accepted "a kernel without overlays" "stand-alone core *, without axirq_overlay.ko (*)"
 
@@ -113,9 +120,13 @@ refused "an old kernel" "Linux 6.11.4 is too old: it has to be 6.12 or newer"
 fresh 5.15 ARM64
 refused "an older kernel" "Linux 5.15.4 is too old: it has to be 6.12 or newer"
 fresh 6.12 X86
-refused "a PC's kernel" "KDIR=* is configured for x86: only arm64 is supported"
+refused "a PC's kernel" "KDIR=* is configured for x86: only arm64 and arm are supported"
 fresh 6.12 RISCV
-refused "a kernel for something else" "KDIR=* is configured for another architecture: only arm64 is supported"
+refused "a kernel for something else" "KDIR=* is configured for another architecture: only arm64 and arm are supported"
+fresh 6.12 ARM CPU_V7
+refused "arm64 for a 32-bit kernel" "KDIR=* is configured for arm, and make builds for arm64: add ARCH=arm *"
+fresh 6.12 ARM CPU_V6 CPU_V7
+refused "a kernel for older CPUs" "this kernel is for Arm CPUs other than ARMv7*"
 fresh 6.12 ARM64
 given=(ARCH=x86_64 CROSS_COMPILE=aarch64-linux-gnu-)
 refused "another ARCH" "KDIR=* is configured for arm64, and make builds for x86_64: add ARCH=arm64 *"
