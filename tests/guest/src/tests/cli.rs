@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::BufRead;
 use std::io::BufReader;
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::Child;
 use std::process::Command;
