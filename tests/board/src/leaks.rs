@@ -16,11 +16,18 @@ echo scan >$file && sleep 5 && echo scan >$file && cat $file && echo clear >$fil
 
 const HEADING: &str = "unreferenced object";
 
+/// Calls that leak by themselves. gpiolib's character device forgets what it allocated for a line that is still held when
+/// its chip goes, as the tests of the kernel's consumers have it.
+const BENIGN: &[&str] = &["gpiod_request_commit+", "edge_detector_setup+"];
+
 /// What the kernel leaked since it was last asked, one text an object, with the calls that allocated it. Empty on a
 /// kernel that does not look.
 pub fn find(guest: &Guest) -> Result<Vec<String>> {
     let report = guest.check(Command::new(["sh", "-c", LOOK], SCANS))?;
-    Ok(objects(&report))
+    Ok(objects(&report)
+        .into_iter()
+        .filter(|object| !BENIGN.iter().any(|call| object.contains(call)))
+        .collect())
 }
 
 fn objects(report: &str) -> Vec<String> {
