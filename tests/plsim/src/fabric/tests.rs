@@ -815,6 +815,13 @@ fn processor_is_loaded_through_the_window_and_answers_with_an_interrupt() {
     assert_eq!(read(&mut fabric, IOP + 0xfffc), 0x10f);
     fabric.set_collides("iop", true).unwrap();
     fabric.reset_bench();
+    // The GPIO that holds its reset line is as after configuration.
+    assert_eq!(
+        fabric.processor("iop").unwrap().state,
+        ProcessorState::Reset
+    );
+    write(&mut fabric, 0x1000, 0);
+    write(&mut fabric, IOP + 0xfffc, 0x10f);
     fabric.advance(3_000_000);
     assert_eq!(read(&mut fabric, IOP + 0xfffc), 0);
     assert!(fabric.set_hangs("lines", true).is_err());
