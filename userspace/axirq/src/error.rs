@@ -49,7 +49,10 @@ pub enum Error {
     )]
     NoOverlay,
     /// The kernel knows the pin or window, but its device file is missing.
-    #[error("`{}` does not exist although the kernel lists it: is devtmpfs mounted on /dev?", path.display())]
+    #[error(
+        "`{}` does not exist although the kernel lists it: its device is just coming or going, or else /dev is no devtmpfs",
+        path.display()
+    )]
     NoDeviceFile {
         /// The file that should be there.
         path: PathBuf,
