@@ -2,6 +2,8 @@
 //! What there is: cells, pins and register windows, as the kernel lists them under `/sys/class/axirq`.
 
 use std::collections::BTreeMap;
+#[cfg(any(feature = "gpio", feature = "timer"))]
+use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -241,16 +243,24 @@ impl System {
     }
 
     /// Whether a cell with this window has this pin.
+    ///
+    /// A device that leaves loses its pins before its windows, and in an overlay's removal its node before both: what its
+    /// node says, or that it says nothing any more, tells a pin that went from one that never was.
     #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn has_pin(&self, cell: &str, window: &str, pin: &str) -> Result<bool> {
-        let is_listed = |name: &str, attribute: &str| {
-            let entry = self.class_dir().join(format!("{cell}!{name}"));
-            entry.join(attribute).exists()
-        };
-        match is_listed(pin, "hwirq") {
-            false if !is_listed(window, "size") => Err(Error::Gone { name: cell.to_owned() }),
-            listed => Ok(listed),
+        let class = self.class_dir();
+        if class.join(format!("{cell}!{pin}")).join("hwirq").exists() {
+            return Ok(true);
         }
+        let window = class.join(format!("{cell}!{window}"));
+        let node = window.join("device/of_node");
+        let names = fs::read(node.join("interrupt-names")).unwrap_or_default();
+        let went = names.split(|&byte| byte == 0).any(|name| name == pin.as_bytes());
+        // Last, so that a node which was there is known to have been so when its names were read.
+        if went || !node.join("compatible").exists() || !window.join("size").exists() {
+            return Err(Error::Gone { name: cell.to_owned() });
+        }
+        Ok(false)
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {

@@ -179,8 +179,6 @@ fn says_so(error: &Error) -> bool {
             | Error::NoSuchPin { .. }
             | Error::NoSuchCell { .. }
             | Error::NoDeviceFile { .. }
-            // Pins go before windows: who opens a cell in between finds one that has none.
-            | Error::NoInterrupt { .. }
             | Error::NoOverlay
             | Error::NoSuchOverlay { .. }
     )
