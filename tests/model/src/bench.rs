@@ -84,6 +84,12 @@ impl Bench {
         Arc::new(File::open(&self.line))
     }
 
+    /// An edge beside whatever the caller does next.
+    pub(crate) fn edge_beside(&self) -> JoinHandle<u64> {
+        let board = self.board.clone();
+        thread::spawn(move || board.irq.edge())
+    }
+
     /// Reads until nothing comes any more, and looks whether nothing is missing.
     pub(crate) fn drain(&self, file: &File, read: u64) {
         let mut total = read;

@@ -24,8 +24,7 @@ fn blocked_read_sees_an_edge_whenever_it_comes() {
 fn armed_file_is_polled_whenever_the_edge_comes() {
     explore(EDGE, at_most(3), |bench| {
         let file = bench.open();
-        let source = bench.board.clone();
-        let source = spawn(move || source.irq.edge());
+        let source = bench.edge_beside();
         // The page's users: arm, look, poll.
         let read = match file.subscription.take_or_arm().unwrap() {
             Some(taken) => taken.count,
@@ -107,10 +106,7 @@ fn arm_marks_what_came_before_as_seen() {
     explore(EDGE, at_most(3), |bench| {
         let file = bench.open();
         file.arm();
-        let source = spawn({
-            let board = bench.board.clone();
-            move || board.irq.edge()
-        });
+        let source = bench.edge_beside();
         let seen = file.arm();
         source.join().unwrap();
         bench.irq().wait_until_idle();
@@ -145,8 +141,7 @@ fn edge_beside_a_disarm_is_kept() {
     explore(EDGE, at_most(3), |bench| {
         let file = bench.open();
         file.arm();
-        let source = bench.board.clone();
-        let source = spawn(move || source.irq.edge());
+        let source = bench.edge_beside();
         file.subscription.disarm().unwrap();
         source.join().unwrap();
         bench.drain(&file, 0);
@@ -205,8 +200,7 @@ fn edge_beside_the_end_of_continuous_mode_is_kept() {
     explore(EDGE, at_most(3), |bench| {
         let file = bench.open();
         file.subscription.set_continuous(true).unwrap();
-        let source = bench.board.clone();
-        let source = spawn(move || source.irq.edge());
+        let source = bench.edge_beside();
         file.subscription.set_continuous(false).unwrap();
         source.join().unwrap();
         bench.drain(&file, 0);

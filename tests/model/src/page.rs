@@ -111,22 +111,19 @@ fn reader_never_goes_back() {
     });
 }
 
-/// What continuous mode promises: after the wake-up, no system call is needed to see the event.
 /// Who waits for a wake-up and then looks at the page alone, as `EPOLLET` allows, on the queue first.
 fn wait_for(file: &File, words: &Words, wanted: impl Fn(Snapshot) -> bool) {
     let shown = || try_read(words).is_some_and(&wanted);
     file.subscription.queue().wait_until(shown).unwrap();
 }
 
+/// What continuous mode promises: after the wake-up, no system call is needed to see the event.
 #[test]
 fn page_shows_the_event_of_a_wake_up() {
     explore(EDGE, at_most(3), |bench| {
         let file = bench.open();
         file.arm();
-        let source = spawn({
-            let board = bench.board.clone();
-            move || board.irq.edge()
-        });
+        let source = bench.edge_beside();
         wait_for(&file, bench.line.page(), |page| {
             (page.sequence, page.timestamp) == (1, 1)
         });

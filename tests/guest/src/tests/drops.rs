@@ -157,7 +157,8 @@ async fn event(interrupt: &Interrupt) {
     interrupt.wait().await.unwrap();
 }
 
-fn waits_for_a_pin() {
+/// Drops what waits for an event of an interrupt, on a level and on an edge input.
+fn drop_on_both_triggers(make: for<'a> fn(&'a Interrupt) -> Wait<'a>) {
     let (mut rig, _demo) = Rig::with_demo();
     run(async {
         let interrupt = Interrupt::open(LEVEL).unwrap();
@@ -165,7 +166,7 @@ fn waits_for_a_pin() {
             pin: LEVEL,
             level_input: Some(("axi_intc_0", LEVEL_INPUT)),
             keeps: true,
-            make: &|| Box::pin(event(&interrupt)),
+            make: &|| make(&interrupt),
             cause: &|fabric| fabric.raise_input(LEVEL_INPUT),
             clear: &|fabric| fabric.lower_input(LEVEL_INPUT),
             noise: &quiet,
@@ -176,13 +177,17 @@ fn waits_for_a_pin() {
             pin: EDGE,
             level_input: None,
             keeps: true,
-            make: &|| Box::pin(event(&interrupt)),
+            make: &|| make(&interrupt),
             cause: &|fabric| fabric.pulse_input(EDGE_INPUT),
             clear: &|_| (),
             noise: &quiet,
         };
         edge.drop_everywhere(&mut rig).await;
     });
+}
+
+fn waits_for_a_pin() {
+    drop_on_both_triggers(|interrupt| Box::pin(event(interrupt)));
 }
 
 /// One event of a stream that is dropped with the future.
@@ -195,31 +200,7 @@ async fn next(interrupt: &Interrupt) {
 }
 
 fn streams_of_a_pin() {
-    let (mut rig, _demo) = Rig::with_demo();
-    run(async {
-        let interrupt = Interrupt::open(LEVEL).unwrap();
-        let level = Case {
-            pin: LEVEL,
-            level_input: Some(("axi_intc_0", LEVEL_INPUT)),
-            keeps: true,
-            make: &|| Box::pin(next(&interrupt)),
-            cause: &|fabric| fabric.raise_input(LEVEL_INPUT),
-            clear: &|fabric| fabric.lower_input(LEVEL_INPUT),
-            noise: &quiet,
-        };
-        level.drop_everywhere(&mut rig).await;
-        let interrupt = Interrupt::open(EDGE).unwrap();
-        let edge = Case {
-            pin: EDGE,
-            level_input: None,
-            keeps: true,
-            make: &|| Box::pin(next(&interrupt)),
-            cause: &|fabric| fabric.pulse_input(EDGE_INPUT),
-            clear: &|_| (),
-            noise: &quiet,
-        };
-        edge.drop_everywhere(&mut rig).await;
-    });
+    drop_on_both_triggers(|interrupt| Box::pin(next(interrupt)));
 }
 
 /// Handles of a channel, one for each way to wait.

@@ -7,6 +7,7 @@ use crate::Model;
 use crate::Nanos;
 use crate::Wire;
 use crate::memory::Memory;
+use crate::memory::Region;
 
 #[derive(Default)]
 pub struct Pins {
@@ -63,6 +64,26 @@ impl<M: Model> Bench<M> {
         }
     }
 
+    /// With memory that a model which is a master can reach.
+    pub fn with_ram(model: M, address: u64, size: usize) -> Self {
+        let mut bench = Self::new(model);
+        let ram = Region {
+            size: size as u64,
+            readable: true,
+            writable: true,
+            backing: Some(Box::new(vec![0u8; size])),
+        };
+        bench.pins.memory.map(address, ram).unwrap();
+        bench
+    }
+
+    /// What that memory holds.
+    pub fn ram(&self, address: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.pins.memory.read(address, &mut bytes).unwrap();
+        bytes
+    }
+
     pub fn read(&mut self, offset: u32) -> u32 {
         self.model.read(offset, &mut self.pins)
     }
@@ -88,5 +109,10 @@ impl<M: Model> Bench<M> {
             self.model.tick(&mut self.pins);
         }
         self.pins.now = now;
+    }
+
+    /// The same from now on.
+    pub fn pass(&mut self, nanos: Nanos) {
+        self.run_to(self.pins.now + nanos);
     }
 }

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::regs::*;
 use super::*;
-use crate::memory::Region;
 use crate::models::bench::Bench;
 use crate::models::stream;
 
@@ -15,15 +14,7 @@ const SECOND: u64 = 1_000_000_000;
 const ENABLES: u32 = RS | IOC_IRQ | ERR_IRQ;
 
 fn bench(params: Params, ends: Ends) -> Bench<Dma> {
-    let mut bench = Bench::new(Dma::new(params, ends));
-    let ram = Region {
-        size: SIZE as u64,
-        readable: true,
-        writable: true,
-        backing: Some(Box::new(vec![0u8; SIZE])),
-    };
-    bench.pins.memory.map(RAM, ram).unwrap();
-    bench
+    Bench::with_ram(Dma::new(params, ends), RAM, SIZE)
 }
 
 fn open() -> Bench<Dma> {
@@ -49,19 +40,8 @@ impl Bench<Dma> {
         self.read(base(way) + DMASR) & !THRESHOLD_STS
     }
 
-    fn pass(&mut self, nanos: u64) {
-        let now = self.pins.now + nanos;
-        self.run_to(now);
-    }
-
     fn put(&mut self, address: u64, bytes: &[u8]) {
         self.pins.memory.write(address, bytes).unwrap();
-    }
-
-    fn get(&self, address: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        self.pins.memory.read(address, &mut bytes).unwrap();
-        bytes
     }
 
     fn send(&mut self, length: u64, count: u64) {
@@ -214,8 +194,8 @@ fn packet_that_ends_early_makes_a_partial_receive() {
     bench.pass(SECOND);
     assert_eq!(bench.status(Way::S2mm), IDLE | IOC_IRQ);
     assert_eq!(bench.read(S2MM + LENGTH), 5001);
-    assert_eq!(bench.get(RAM, 5001), stream::pattern(0, 0, 5001));
-    assert_eq!(bench.get(RAM + 5001, 1), [0]);
+    assert_eq!(bench.ram(RAM, 5001), stream::pattern(0, 0, 5001));
+    assert_eq!(bench.ram(RAM + 5001, 1), [0]);
     assert!(bench.output(Way::S2mm));
 }
 
@@ -228,7 +208,7 @@ fn packet_as_long_as_the_buffer_is_whole() {
         bench.pass(SECOND);
         assert_eq!(bench.status(Way::S2mm), IDLE | IOC_IRQ);
         assert_eq!(bench.read(S2MM + LENGTH), 0x2000);
-        assert_eq!(bench.get(RAM, 0x2000), stream::pattern(packet, 0, 0x2000));
+        assert_eq!(bench.ram(RAM, 0x2000), stream::pattern(packet, 0, 0x2000));
     }
 }
 
@@ -241,8 +221,8 @@ fn packet_longer_than_the_buffer_is_an_internal_error() {
     bench.pass(SECOND);
     assert_eq!(bench.status(Way::S2mm), HALTED | INT_ERR | ERR_IRQ);
     assert!(bench.output(Way::S2mm));
-    assert_eq!(bench.get(RAM, 64), stream::pattern(0, 0, 64));
-    assert_eq!(bench.get(RAM + 64, 8), [0xee; 8], "no byte past the buffer");
+    assert_eq!(bench.ram(RAM, 64), stream::pattern(0, 0, 64));
+    assert_eq!(bench.ram(RAM + 64, 8), [0xee; 8], "no byte past the buffer");
 }
 
 #[test]
@@ -277,7 +257,7 @@ fn transfer_that_runs_out_of_memory_stops_there() {
     bench.pass(SECOND);
     assert_eq!(bench.status(Way::S2mm), HALTED | DEC_ERR | ERR_IRQ);
     assert_eq!(
-        bench.get(end - 0x1000, 0x1000),
+        bench.ram(end - 0x1000, 0x1000),
         stream::pattern(0, 0, 0x1000)
     );
 }
@@ -323,10 +303,10 @@ fn injected_error_comes_after_so_many_bytes_once() {
             assert_eq!(moved, after);
             if way == Way::S2mm {
                 let after = after as usize;
-                assert_eq!(bench.get(RAM, after), stream::pattern(0, 0, after));
+                assert_eq!(bench.ram(RAM, after), stream::pattern(0, 0, after));
                 assert!(
                     bench
-                        .get(RAM + after as u64, 6000 - after)
+                        .ram(RAM + after as u64, 6000 - after)
                         .iter()
                         .all(|&b| b == 0xee)
                 );
@@ -358,7 +338,7 @@ fn reset_of_one_channel_resets_both_and_their_streams() {
     bench.start(Way::Mm2s, RAM, 4);
     bench.pass(SECOND);
     assert_eq!(bench.read(S2MM + LENGTH), 4, "nothing of before");
-    assert_eq!(bench.get(RAM + 0x100, 4), [1, 2, 3, 4]);
+    assert_eq!(bench.ram(RAM + 0x100, 4), [1, 2, 3, 4]);
 }
 
 #[test]
@@ -380,7 +360,7 @@ fn loopback_carries_packets_larger_than_its_fifo() {
         assert_eq!(bench.status(Way::Mm2s), IDLE | IOC_IRQ);
         assert_eq!(bench.status(Way::S2mm), IDLE | IOC_IRQ);
         assert_eq!(bench.read(S2MM + LENGTH), 5000);
-        assert_eq!(bench.get(RAM + 0x8000, 5000), data);
+        assert_eq!(bench.ram(RAM + 0x8000, 5000), data);
     }
 }
 
@@ -447,7 +427,7 @@ fn keyhole_stays_at_its_address() {
     bench.write(S2MM + LENGTH, 12);
     bench.pass(SECOND);
     let expected = [&stream::pattern(0, 8, 4)[..], &[5, 6, 7, 8]].concat();
-    assert_eq!(bench.get(RAM, 8), expected);
+    assert_eq!(bench.ram(RAM, 8), expected);
 }
 
 #[test]
@@ -502,8 +482,8 @@ proptest! {
             let moved = (length as usize).min(buffer as usize);
             let expected = if fits { IDLE | IOC_IRQ } else { HALTED | INT_ERR | ERR_IRQ };
             prop_assert_eq!(bench.status(Way::S2mm), expected);
-            prop_assert_eq!(bench.get(RAM, moved), stream::pattern(packet as u64, 0, moved));
-            prop_assert!(bench.get(RAM, 0x4000)[moved..].iter().all(|&byte| byte == 0xee));
+            prop_assert_eq!(bench.ram(RAM, moved), stream::pattern(packet as u64, 0, moved));
+            prop_assert!(bench.ram(RAM, 0x4000)[moved..].iter().all(|&byte| byte == 0xee));
             if fits {
                 prop_assert_eq!(u64::from(bench.read(S2MM + LENGTH)), length);
                 bench.write(S2MM + DMASR, IOC_IRQ);

@@ -8,21 +8,12 @@ use super::program::MAILBOX;
 use super::program::STREAMS;
 use super::program::image;
 use super::*;
-use crate::memory::Region;
 use crate::models::bench::Bench;
 
 const LATENCY: Nanos = 20_000;
 
 fn bench() -> Bench<Microblaze> {
-    let mut bench = Bench::new(Microblaze::new(Params::default()));
-    let ram = Region {
-        size: 0x1000,
-        readable: true,
-        writable: true,
-        backing: Some(Box::new(vec![0u8; 0x1000])),
-    };
-    bench.pins.memory.map(0x4000_0000, ram).unwrap();
-    bench
+    Bench::with_ram(Microblaze::new(Params::default()), 0x4000_0000, 0x1000)
 }
 
 impl Bench<Microblaze> {
@@ -34,11 +25,6 @@ impl Bench<Microblaze> {
         let mut bytes = vec![0; length];
         self.model.read_bytes(offset, &mut bytes);
         bytes
-    }
-
-    fn pass(&mut self, nanos: Nanos) {
-        let now = self.pins.now + nanos;
-        self.run_to(now);
     }
 
     /// Loads an image as a driver does, and lets it run.

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::regs::*;
 use super::*;
-use crate::memory::Region;
 use crate::models::bench::Bench;
 
 const RAM: u64 = 0x4000_0000;
@@ -34,15 +33,7 @@ fn params() -> Params {
 }
 
 fn bench_of(params: Params) -> Bench<Vdma> {
-    let mut bench = Bench::new(Vdma::new(params));
-    let ram = Region {
-        size: SIZE as u64,
-        readable: true,
-        writable: true,
-        backing: Some(Box::new(vec![0u8; SIZE])),
-    };
-    bench.pins.memory.map(RAM, ram).unwrap();
-    bench
+    Bench::with_ram(Vdma::new(params), RAM, SIZE)
 }
 
 fn bench() -> Bench<Vdma> {
@@ -97,20 +88,9 @@ impl Bench<Vdma> {
         (self.read(PARK_PTR) >> shift) & 0x1f
     }
 
-    fn pass(&mut self, nanos: Nanos) {
-        let now = self.pins.now + nanos;
-        self.run_to(now);
-    }
-
-    fn get(&self, address: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        self.pins.memory.read(address, &mut bytes).unwrap();
-        bytes
-    }
-
     fn line(&self, store: u32, line: u32) -> Vec<u8> {
         let at = RAM + STORE * u64::from(store) + u64::from(line * STRIDE);
-        self.get(at, BYTES as usize)
+        self.ram(at, BYTES as usize)
     }
 
     /// The frame that a store holds, if all of it is one frame of the camera's.
@@ -259,11 +239,11 @@ fn circular_goes_through_all_stores_with_frames_whole_and_in_order() {
         assert!(!bench.output(Way::S2mm));
     }
     assert_eq!(
-        bench.get(RAM + u64::from(BYTES), 8),
+        bench.ram(RAM + u64::from(BYTES), 8),
         [0; 8],
         "beyond the line"
     );
-    assert_eq!(bench.get(RAM + u64::from(LINES * STRIDE), 32), [0; 32]);
+    assert_eq!(bench.ram(RAM + u64::from(LINES * STRIDE), 32), [0; 32]);
 }
 
 #[test]
@@ -465,7 +445,7 @@ fn lines_that_do_not_fit_are_errors_that_do_not_halt() {
     let (bench, status) = mismatch(BYTES + 3, LINES);
     assert_eq!(status, EOL_LATE | ERR_IRQ | FRAME_IRQ);
     assert_eq!(bench.number_in(0), Some(0));
-    assert_eq!(bench.get(RAM + u64::from(BYTES), 8), [0xee; 8]);
+    assert_eq!(bench.ram(RAM + u64::from(BYTES), 8), [0xee; 8]);
     let (bench, status) = mismatch(BYTES, LINES - 1);
     assert_eq!(status, SOF_EARLY | INT_ERR | ERR_IRQ | FRAME_IRQ);
     assert_eq!(
@@ -476,7 +456,7 @@ fn lines_that_do_not_fit_are_errors_that_do_not_halt() {
     let (bench, status) = mismatch(BYTES, LINES + 5);
     assert_eq!(status, SOF_LATE | ERR_IRQ | FRAME_IRQ);
     assert_eq!(bench.number_in(0), Some(0));
-    assert_eq!(bench.get(RAM + u64::from(LINES * STRIDE), 8), [0xee; 8]);
+    assert_eq!(bench.ram(RAM + u64::from(LINES * STRIDE), 8), [0xee; 8]);
     assert_eq!(mismatch(BYTES, LINES).1, FRAME_IRQ);
 }
 
@@ -723,8 +703,8 @@ proptest! {
             for line in 0..lines {
                 let at = start + u64::from(line * stride);
                 let expected = video::pattern(number, line, 3, bytes);
-                prop_assert_eq!(bench.get(at, bytes as usize), expected);
-                let between = bench.get(at + u64::from(bytes), (stride - bytes) as usize);
+                prop_assert_eq!(bench.ram(at, bytes as usize), expected);
+                let between = bench.ram(at + u64::from(bytes), (stride - bytes) as usize);
                 prop_assert!(between.iter().all(|&byte| byte == 0));
             }
         }
