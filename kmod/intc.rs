@@ -209,12 +209,14 @@ impl platform::Driver for Intc {
             pins.push(pin.publish(shared, &log)?, GFP_KERNEL)?;
         }
         let output =
-            Output::new(parent, cell.name().as_bytes(), domain.clone()).inspect_err(|_| {
-                dev_err!(
-                    log,
-                    "parent interrupt {} is taken: another controller or driver, or user space holds it",
-                    parent
-                );
+            Output::new(parent, cell.name().as_bytes(), domain.clone()).inspect_err(|&error| {
+                if error == code::EBUSY {
+                    dev_err!(
+                        log,
+                        "parent interrupt {} is taken: another controller or driver, or user space holds it",
+                        parent
+                    );
+                }
             })?;
         dev_info!(
             log,

@@ -30,8 +30,9 @@ impl Clocks {
 impl Drop for Clocks {
     fn drop(&mut self) {
         if self.count > 0 {
-            // SAFETY: Enabled by `enable`, disabled nowhere else. A provider that can go has been
-            // linked to the device, which the driver core unbinds before it.
+            // SAFETY: Enabled by `enable`, disabled nowhere else. A provider on the
+            // platform bus has been linked to the device, or `enable` had failed, so that the driver
+            // core unbinds us before it; fw_devlink does the same for other buses.
             unsafe { bindings::axirq_clocks_disable(self.count, self.clocks) };
         }
     }

@@ -464,24 +464,29 @@ void axirq_platform_set_drvdata(struct platform_device *device, void *data)
 
 /*
  * Unbinds @device before the providers of its clocks, which the clock framework does not survive
- * otherwise. Those of the boot tree that have no driver never go.
+ * otherwise. Those of the boot tree that have no driver never go; those on other buses (I2C) are
+ * left to fw_devlink.
  */
-static void link_clock_providers(struct device *device)
+static int link_clock_providers(struct device *device)
 {
 	struct platform_device *provider;
 	struct of_phandle_args clock;
+	bool linked = true;
 	int index;
 
-	for (index = 0; !of_parse_phandle_with_args(dev_of_node(device), "clocks", "#clock-cells",
-						    index, &clock); index++) {
+	for (index = 0; linked && !of_parse_phandle_with_args(dev_of_node(device), "clocks",
+							      "#clock-cells", index, &clock);
+	     index++) {
 		provider = of_find_device_by_node(clock.np);
 		of_node_put(clock.np);
 		if (!provider)
 			continue;
 		if (device_is_bound(&provider->dev))
-			device_link_add(device, &provider->dev, DL_FLAG_AUTOREMOVE_CONSUMER);
+			linked = device_link_add(device, &provider->dev,
+						 DL_FLAG_AUTOREMOVE_CONSUMER);
 		put_device(&provider->dev);
 	}
+	return linked ? 0 : -ENOMEM;
 }
 
 /* Returns how many clocks the device has, all of them running now, or an errno. */
@@ -492,8 +497,9 @@ int axirq_clocks_enable(struct device *device, struct clk_bulk_data **clocks)
 
 	if (count <= 0)
 		return count;
-	link_clock_providers(device);
-	error = clk_bulk_prepare_enable(count, *clocks);
+	error = link_clock_providers(device);
+	if (!error)
+		error = clk_bulk_prepare_enable(count, *clocks);
 	if (!error)
 		return count;
 	clk_bulk_put_all(count, *clocks);
