@@ -3,6 +3,7 @@
 //! An IP core in the fabric: its interrupt pins by name and its register windows, whatever
 //! controller the pins are wired to.
 
+pub(crate) mod master;
 pub(crate) mod names;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
         clk::Clocks,
         code,
         device::{dev_err, dev_info, dev_warn, Device},
+        dma,
         io::Region,
         irq,
         mm::Revocable,
@@ -49,6 +51,7 @@ impl platform::Driver for IpCore {
         // Before anything is claimed: the controller may be late.
         let interrupts = interrupts(&log, &node)?;
         let clocks = Clocks::enable(device)?;
+        reach(device, &log, &node);
         let cell = shared.cells.claim(&log, &node)?;
         let (regions, windows) = windows(shared, &log, &node, cell.name())?;
         if interrupts.is_empty() && windows.is_empty() {
@@ -108,6 +111,21 @@ fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
         interrupts.push(irq, GFP_KERNEL)?;
     }
     Ok(interrupts)
+}
+
+/// Takes note of how far the core reaches if it is a bus master.
+fn reach(device: &platform::Device<'_>, log: &Device, node: &Node<'_>) {
+    let Some(bits) = node.u32(c"xlnx,addrwidth") else {
+        return;
+    };
+    if let Err(error) = dma::set_address_width(device, bits) {
+        dev_warn!(
+            log,
+            "xlnx,addrwidth of {} bits cannot be had ({}): memory comes from the first 4 GiB",
+            bits,
+            error.to_errno()
+        );
+    }
 }
 
 /// The pin's port name on the block; its number if the node names none, or one that is taken.
@@ -179,7 +197,7 @@ fn windows(shared: &Shared, log: &Device, node: &Node<'_>, cell: &Name) -> Resul
             0 => write!(name, "regs"),
             more => write!(name, "regs{}", more),
         };
-        let window = window::Window::new(*cell, name, window)?;
+        let window = window::Window::new(*cell, name, window, log.clone())?;
         windows.push(window.publish(shared, log)?, GFP_KERNEL)?;
     }
     Ok((regions, windows))

@@ -12,6 +12,7 @@ pub(crate) mod class;
 pub(crate) mod clk;
 pub(crate) mod compat;
 pub(crate) mod device;
+pub(crate) mod dma;
 pub(crate) mod global;
 pub(crate) mod io;
 pub(crate) mod iov;

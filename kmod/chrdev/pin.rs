@@ -17,7 +17,7 @@ use crate::{
         device::Device,
         iov::IovIterDest,
         irq,
-        mm::Area,
+        mm::{Area, Attachment},
         wait::Queue,
         Arc, Result, GFP_KERNEL,
     },
@@ -180,7 +180,7 @@ impl File for PinFile {
         }
     }
 
-    fn ioctl(&self, command: u32, argument: UserPtr) -> Result {
+    fn ioctl(&self, command: u32, argument: UserPtr, _window: Option<&Attachment>) -> Result {
         match decode(command).ok_or(code::ENOTTY)? {
             Command::Arm => {
                 let sequence = self.subscription.arm()?;

@@ -2,14 +2,19 @@
 
 //! `/dev/axirq/<cell>/regs`: a register window, one IP without giving away `/dev/mem`.
 
+use super::ioctl::{decode_stop, decode_window, WindowCommand, MEMORY_SIZE};
 use crate::{
-    device::names::{entry_name, Name},
+    device::{
+        master::{FileId, Master},
+        names::{entry_name, Name},
+    },
     linux::{
-        chrdev::{File, Registration},
+        atomic::{AtomicU64, Ordering},
+        chrdev::{File, Registration, UserPtr},
         class::{Attribute, Set, Show},
         code,
         device::Device,
-        mm::Revocable,
+        mm::{Attachment, Revocable},
         Arc, Result, GFP_KERNEL,
     },
     registry::Shared,
@@ -20,24 +25,29 @@ pub(crate) struct Window {
     cell: Name,
     name: Name,
     window: Arc<Revocable>,
+    master: Master,
+    /// How many files there were.
+    files: AtomicU64,
 }
 
 impl Window {
-    pub(crate) fn new(cell: Name, name: Name, window: Revocable) -> Result<Self> {
+    pub(crate) fn new(cell: Name, name: Name, window: Revocable, device: Device) -> Result<Self> {
         Ok(Self {
             cell,
             name,
             window: Arc::new(window, GFP_KERNEL)?,
+            master: Master::new(device)?,
+            files: AtomicU64::new(0),
         })
     }
 
     /// Adds the node.
     pub(crate) fn publish(self, shared: &Shared, parent: &Device) -> Result<Published> {
-        // First, so that a mapping that was made in between goes if adding fails.
-        let window = Revoked(self.window.clone());
         let name = entry_name(&self.cell, &self.name);
         let name = CStr::from_bytes_until_nul(&name).map_err(|_| code::EINVAL)?;
         let node = Arc::new(self, GFP_KERNEL)?;
+        // First, so that a mapping that was made in between goes if adding fails.
+        let window = Revoked(node.clone());
         Ok(Published {
             _node: shared.windows.add(parent, name, node.clone(), node)?,
             _window: window,
@@ -45,18 +55,20 @@ impl Window {
     }
 }
 
-/// A window that can be opened. Dropping it removes the node, then every mapping.
+/// A window that can be opened. Dropping it removes the node, then every mapping and all memory
+/// that was lent.
 pub(crate) struct Published {
     _node: Registration<WindowFile>,
     _window: Revoked,
 }
 
 /// Revokes a window when dropped.
-struct Revoked(Arc<Revocable>);
+struct Revoked(Arc<Window>);
 
 impl Drop for Revoked {
     fn drop(&mut self) {
-        self.0.revoke();
+        let Self(node) = self;
+        node.master.leave(&node.window);
     }
 }
 
@@ -79,17 +91,77 @@ impl Show for Window {
 }
 
 /// An open window.
-pub(crate) struct WindowFile(Arc<Window>);
+pub(crate) struct WindowFile {
+    node: Arc<Window>,
+    id: FileId,
+}
+
+impl WindowFile {
+    fn set_stop(&self, argument: &UserPtr) -> Result {
+        let stop = decode_stop(&argument.read()?).ok_or(code::EINVAL)?;
+        self.node.master.set_stop(self.id, &self.node.window, stop)
+    }
+
+    fn alloc(&self, argument: &UserPtr, window: &Attachment) -> Result {
+        let [size, ..] = words(&argument.read::<MEMORY_SIZE>()?);
+        let lent = self.node.master.lend(self.id, window, size)?;
+        let answer = bytes([lent.size, lent.address, lent.offset]);
+        argument.write(&answer).inspect_err(|_| {
+            // The core has never been told of it. It is gone already if the device is.
+            let _ = self.node.master.take_back(window, lent.offset);
+        })
+    }
+
+    fn free(&self, argument: &UserPtr, window: &Attachment) -> Result {
+        let offset = u64::from_ne_bytes(argument.read()?);
+        self.node.master.take_back(window, offset)
+    }
+}
+
+/// The fields of `struct axirq_memory`.
+fn words(bytes: &[u8; MEMORY_SIZE]) -> [u64; 3] {
+    let mut words = [0; 3];
+    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        *word = bytes.try_into().map_or(0, u64::from_ne_bytes);
+    }
+    words
+}
+
+/// The reverse of [`words`].
+fn bytes(words: [u64; 3]) -> [u8; MEMORY_SIZE] {
+    let mut bytes = [0; MEMORY_SIZE];
+    for (bytes, word) in bytes.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_ne_bytes());
+    }
+    bytes
+}
 
 impl File for WindowFile {
     type Node = Window;
 
     fn open(window: &Arc<Window>) -> Result<Self> {
-        Ok(Self(window.clone()))
+        Ok(Self {
+            node: window.clone(),
+            id: FileId(window.files.fetch_add(1, Ordering::Relaxed)),
+        })
+    }
+
+    fn ioctl(&self, command: u32, argument: UserPtr, window: Option<&Attachment>) -> Result {
+        let (Some(command), Some(window)) = (decode_window(command), window) else {
+            return Err(code::ENOTTY);
+        };
+        if !window.is_writable() {
+            return Err(code::EBADF);
+        }
+        match command {
+            WindowCommand::SetStop => self.set_stop(&argument),
+            WindowCommand::Alloc => self.alloc(&argument, window),
+            WindowCommand::Free => self.free(&argument, window),
+        }
     }
 
     fn show_fdinfo(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let Self(window) = self;
+        let window = &self.node;
         let range = window.window.range();
         let state = if window.window.is_revoked() {
             "gone"
@@ -104,5 +176,11 @@ impl File for WindowFile {
 
     fn window(node: &Window) -> Option<&Arc<Revocable>> {
         Some(&node.window)
+    }
+}
+
+impl Drop for WindowFile {
+    fn drop(&mut self) {
+        self.node.master.close(self.id, &self.node.window);
     }
 }

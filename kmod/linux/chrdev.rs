@@ -46,8 +46,8 @@ pub(crate) trait File: Sized + Send + Sync + 'static {
         Events::NONE
     }
 
-    /// `ENOTTY` for what is not a command.
-    fn ioctl(&self, _command: u32, _argument: UserPtr) -> Result {
+    /// `ENOTTY` for what is not a command. `window` is given if [`File::window`] gives one.
+    fn ioctl(&self, _command: u32, _argument: UserPtr, _window: Option<&Attachment>) -> Result {
         Err(code::ENOTTY)
     }
 
@@ -365,7 +365,11 @@ unsafe extern "C" fn ioctl<F: File>(
     // SAFETY: An open file of this region.
     let private = unsafe { private::<F>(file) };
     let argument = UserPtr(argument as *mut c_void);
-    c_long::from(to_errno(private.file.ioctl(command, argument)))
+    c_long::from(to_errno(private.file.ioctl(
+        command,
+        argument,
+        private.window.as_ref(),
+    )))
 }
 
 /// # Safety
@@ -377,10 +381,10 @@ unsafe extern "C" fn mmap<F: File>(
 ) -> c_int {
     // SAFETY: An open file of this region, and an area that the caller has locked.
     let (private, raw) = unsafe { (private::<F>(file), &mut *area) };
-    let area = Area(raw);
+    let mut area = Area(raw);
     to_errno(match &private.window {
         Some(window) => window
-            .map(&area)
+            .map(&mut area)
             .map(|()| area.0.vm_ops = Tables::<F>::FAULTS),
         None => private.file.mmap(area),
     })

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/cdev.h>
 #include <linux/clk.h>
+#include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
@@ -18,6 +21,7 @@
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/poll.h>
+#include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
@@ -43,6 +47,7 @@ static const char * const lock_names[AXIRQ_LOCK_CLASSES] = {
 	[AXIRQ_LOCK_MARK] = "axirq:mark",
 	[AXIRQ_LOCK_CELLS] = "axirq:cells",
 	[AXIRQ_LOCK_CLAIMS] = "axirq:claims",
+	[AXIRQ_LOCK_MASTER] = "axirq:master",
 };
 
 void axirq_raw_spin_lock_init(raw_spinlock_t *lock, enum axirq_lock_class class)
@@ -126,6 +131,11 @@ void axirq_init_work(struct work_struct *work, work_func_t function)
 bool axirq_queue_work(struct work_struct *work)
 {
 	return queue_work(system_highpri_wq, work);
+}
+
+void axirq_usleep(unsigned long microseconds)
+{
+	usleep_range(microseconds, 2 * microseconds);
 }
 
 void axirq_cond_resched(void)
@@ -816,13 +826,9 @@ void *axirq_vmalloc_user_page(void)
 	return vmalloc_user(PAGE_SIZE);
 }
 
-/* Whether the area, at its offset, lies inside @size bytes. */
-bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size)
+unsigned long axirq_vma_page_count(const struct vm_area_struct *vma)
 {
-	u64 pages = size >> PAGE_SHIFT;
-	u64 wanted = (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
-
-	return vma->vm_pgoff <= pages && wanted <= pages - vma->vm_pgoff;
+	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 }
 
 /* VM_SHARED goes with the right to write, which a read-only file's mapping has not. */
@@ -847,6 +853,16 @@ void axirq_vma_forbid_write(struct vm_area_struct *vma)
 	vm_flags_clear(vma, VM_MAYWRITE);
 }
 
+void axirq_unmap_pages(struct file *file, unsigned long first, unsigned long count)
+{
+	unmap_mapping_pages(file->f_mapping, first, count, true);
+}
+
+bool axirq_file_is_writable(const struct file *file)
+{
+	return file->f_mode & FMODE_WRITE;
+}
+
 void axirq_unmap_file(struct file *file)
 {
 	unmap_mapping_range(file->f_mapping, 0, 0, 1);
@@ -857,12 +873,76 @@ struct file *axirq_fault_file(struct vm_fault *fault)
 	return fault->vma->vm_file;
 }
 
-vm_fault_t axirq_fault_insert(struct vm_fault *fault, u64 start)
+/* The page of the file that is missing. */
+unsigned long axirq_fault_page(const struct vm_fault *fault)
 {
-	return vmf_insert_pfn(fault->vma, fault->address, PHYS_PFN(start) + fault->pgoff);
+	return fault->pgoff;
+}
+
+vm_fault_t axirq_fault_insert(struct vm_fault *fault, unsigned long pfn)
+{
+	return vmf_insert_pfn(fault->vma, fault->address, pfn);
+}
+
+unsigned long axirq_pfn(u64 address)
+{
+	return PHYS_PFN(address);
 }
 
 vm_fault_t axirq_fault_sigbus(void)
 {
 	return VM_FAULT_SIGBUS;
+}
+
+/* Memory for bus masters */
+
+int axirq_dma_set_mask(struct device *dev, unsigned int bits)
+{
+	return dma_set_mask_and_coherent(dev, DMA_BIT_MASK(bits));
+}
+
+/* More than there is in one piece is the caller's to report. */
+void *axirq_dma_alloc(struct device *dev, size_t size, dma_addr_t *address)
+{
+	return dma_alloc_coherent(dev, size, address, GFP_KERNEL | __GFP_NOWARN);
+}
+
+void axirq_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t address)
+{
+	dma_free_coherent(dev, size, cpu, address);
+}
+
+int axirq_dma_pages(struct device *dev, struct sg_table *pages, void *cpu, dma_addr_t address,
+		    size_t size)
+{
+	return dma_get_sgtable(dev, pages, cpu, address, size);
+}
+
+void axirq_dma_pages_put(struct sg_table *pages)
+{
+	sg_free_table(pages);
+}
+
+/* The frame of a page, which is in the table. */
+unsigned long axirq_dma_pfn(const struct sg_table *pages, unsigned long page)
+{
+	struct scatterlist *piece;
+	unsigned int i;
+
+	for_each_sgtable_sg(pages, piece, i) {
+		unsigned long count = PAGE_ALIGN(piece->offset + piece->length) >> PAGE_SHIFT;
+
+		if (page < count)
+			return page_to_pfn(sg_page(piece)) + page;
+		page -= count;
+	}
+	return 0;
+}
+
+/* As dma_mmap_coherent() would, which maps at once: these mappings can be taken away. */
+void axirq_vma_make_dma(struct vm_area_struct *vma, struct device *dev)
+{
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	if (!dev_is_dma_coherent(dev))
+		vma->vm_page_prot = pgprot_dmacoherent(vma->vm_page_prot);
 }

@@ -31,6 +31,7 @@ struct mutex;
 struct of_device_id;
 struct platform_device;
 struct platform_driver;
+struct sg_table;
 struct vm_area_struct;
 struct vm_fault;
 struct wait_queue_head;
@@ -51,6 +52,7 @@ enum axirq_lock_class {
 	AXIRQ_LOCK_MARK,
 	AXIRQ_LOCK_CELLS,
 	AXIRQ_LOCK_CLAIMS,
+	AXIRQ_LOCK_MASTER,
 	AXIRQ_LOCK_CLASSES,
 };
 
@@ -95,6 +97,7 @@ void axirq_list_move(struct list_head *entry, struct list_head *after);
 void axirq_list_del(struct list_head *entry);
 void axirq_init_work(struct work_struct *work, work_func_t function);
 bool axirq_queue_work(struct work_struct *work);
+void axirq_usleep(unsigned long microseconds);
 void axirq_cond_resched(void);
 
 void __iomem *axirq_ioremap(u64 start, u64 size);
@@ -175,14 +178,27 @@ bool axirq_copy_from_user(void *to, const void __user *from, size_t n);
 
 unsigned long axirq_page_size(void);
 void *axirq_vmalloc_user_page(void);
-bool axirq_vma_fits(const struct vm_area_struct *vma, u64 size);
+unsigned long axirq_vma_page_count(const struct vm_area_struct *vma);
 bool axirq_vma_is_shared(const struct vm_area_struct *vma);
 bool axirq_vma_is_writable(const struct vm_area_struct *vma);
 void axirq_vma_make_io(struct vm_area_struct *vma);
 void axirq_vma_forbid_write(struct vm_area_struct *vma);
 void axirq_unmap_file(struct file *file);
+void axirq_unmap_pages(struct file *file, unsigned long first, unsigned long count);
+bool axirq_file_is_writable(const struct file *file);
+
+int axirq_dma_set_mask(struct device *dev, unsigned int bits);
+void *axirq_dma_alloc(struct device *dev, size_t size, dma_addr_t *address);
+void axirq_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t address);
+int axirq_dma_pages(struct device *dev, struct sg_table *pages, void *cpu, dma_addr_t address,
+		    size_t size);
+void axirq_dma_pages_put(struct sg_table *pages);
+unsigned long axirq_dma_pfn(const struct sg_table *pages, unsigned long page);
+void axirq_vma_make_dma(struct vm_area_struct *vma, struct device *dev);
 struct file *axirq_fault_file(struct vm_fault *fault);
-vm_fault_t axirq_fault_insert(struct vm_fault *fault, u64 start);
+unsigned long axirq_fault_page(const struct vm_fault *fault);
+vm_fault_t axirq_fault_insert(struct vm_fault *fault, unsigned long pfn);
+unsigned long axirq_pfn(u64 address);
 vm_fault_t axirq_fault_sigbus(void);
 
 /* Implemented in Rust. */

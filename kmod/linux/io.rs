@@ -37,8 +37,16 @@ impl Drop for Region {
     }
 }
 
+/// Whether a window of `size` bytes has a 32-bit register at `offset`.
+pub(crate) fn is_register(size: u64, offset: u32) -> bool {
+    offset % 4 == 0 && u64::from(offset) + 4 <= size
+}
+
 /// Registers mapped into the kernel, at least `SIZE` bytes of them.
-pub(crate) struct Mapping<const SIZE: usize>(*mut c_void);
+pub(crate) struct Mapping<const SIZE: usize> {
+    base: *mut c_void,
+    size: u64,
+}
 
 // SAFETY: Aligned 32-bit accesses to device memory may be made from any CPU at any time.
 unsafe impl<const SIZE: usize> Send for Mapping<SIZE> {}
@@ -56,12 +64,38 @@ impl<const SIZE: usize> Mapping<SIZE> {
         if base.is_null() {
             return Err(code::ENOMEM);
         }
-        Ok(Self(base.cast()))
+        Ok(Self {
+            base: base.cast(),
+            size: range.size,
+        })
     }
 
     fn at<const OFFSET: usize>(&self) -> *mut c_void {
         const { assert!(OFFSET % 4 == 0 && OFFSET + 4 <= SIZE) };
-        self.0.wrapping_byte_add(OFFSET)
+        self.base.wrapping_byte_add(OFFSET)
+    }
+
+    /// `EINVAL` unless there is a 32-bit register at `offset`.
+    fn try_at(&self, offset: u32) -> Result<*mut c_void> {
+        if !is_register(self.size, offset) {
+            return Err(code::EINVAL);
+        }
+        Ok(self.base.wrapping_byte_add(offset as usize))
+    }
+
+    /// As [`Self::read32`], of an offset that is known at run time.
+    pub(crate) fn try_read32(&self, offset: u32) -> Result<u32> {
+        let at = self.try_at(offset)?;
+        // SAFETY: Inside the mapping, aligned (just checked).
+        Ok(unsafe { bindings::axirq_readl(at.cast()) })
+    }
+
+    /// As [`Self::write32`], of an offset that is known at run time.
+    pub(crate) fn try_write32(&self, offset: u32, value: u32) -> Result {
+        let at = self.try_at(offset)?;
+        // SAFETY: Inside the mapping, aligned (just checked).
+        unsafe { bindings::axirq_writel(value, at.cast()) };
+        Ok(())
     }
 
     /// Reads the 32-bit register at `OFFSET`; later reads and memory accesses wait for it.
@@ -80,6 +114,6 @@ impl<const SIZE: usize> Mapping<SIZE> {
 impl<const SIZE: usize> Drop for Mapping<SIZE> {
     fn drop(&mut self) {
         // SAFETY: Mapped by `new`, unmapped nowhere else.
-        unsafe { bindings::axirq_iounmap(self.0.cast()) };
+        unsafe { bindings::axirq_iounmap(self.base.cast()) };
     }
 }

@@ -2,7 +2,7 @@
 
 //! A raw spinlock, for hard-interrupt context, and a mutex, for everything else.
 //!
-//! Lock order, outermost first: `NODES`, `CELLS`, `LINE_USERS`, `WINDOW`; then, with
+//! Lock order, outermost first: `NODES`, `CELLS`, `LINE_USERS`, `MASTER`, `WINDOW`; then, with
 //! interrupts off, `LINE_STATE`, `MARK`; then the kernel's irq descriptors; then
 //! `REGISTER_SHADOW` or `CLAIMS`, which the chip's callbacks take.
 
@@ -26,6 +26,7 @@ impl Class {
     pub(crate) const WINDOW: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_WINDOW);
     pub(crate) const MARK: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_MARK);
     pub(crate) const CELLS: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_CELLS);
+    pub(crate) const MASTER: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_MASTER);
     pub(crate) const CLAIMS: Self = Self(bindings::axirq_lock_class_AXIRQ_LOCK_CLAIMS);
 }
 

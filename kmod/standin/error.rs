@@ -58,7 +58,9 @@ pub mod code {
     }
 
     declare! {
+        EPERM = 1,
         ENXIO = 6,
+        EBADF = 9,
         EAGAIN = 11,
         ENOMEM = 12,
         EFAULT = 14,

@@ -169,9 +169,43 @@
  *
  * Any number of files and mappings; nothing keeps them from each other. The node
  * exists for windows that are whole pages: a part of a page would give away its
- * neighbours. Once the device is gone, open() and mmap() fail with ENODEV, and
- * touching a mapping raises SIGBUS. read() fails with EINVAL, ioctl() with ENOTTY,
- * and there is nothing to poll for.
+ * neighbours. Once the device is gone, open(), mmap() and ioctl() fail with ENODEV,
+ * and touching a mapping raises SIGBUS. read() fails with EINVAL, and there is
+ * nothing to poll for.
+ */
+
+/**
+ * DOC: Memory for a bus master
+ *
+ * A core that reads or writes memory by itself is lent memory through the file of
+ * its register window, opened O_RDWR:
+ *
+ *	%AXIRQ_IOC_SET_STOP	says how to stop the core, and makes this file the
+ *				one that lends it memory
+ *	%AXIRQ_IOC_ALLOC	zeroed memory: its address on the core's bus for the
+ *				registers, and its offset in the file for mmap()
+ *	mmap()			at that offset, whole pages of one piece, MAP_SHARED
+ *	%AXIRQ_IOC_FREE		takes a piece away
+ *
+ * The memory is the core's as much as the program's, contiguous on the core's bus,
+ * and coherent: what one has written the other reads, after the barriers that
+ * registers need. (A core that the device tree calls dma-coherent is mapped cached,
+ * others uncached.) It comes from the kernel's allocator for this very device: a
+ * memory-mapped IOMMU, reachable ranges (dma-ranges) and the core's address width
+ * (xlnx,addrwidth; 32 bits unless told) are respected. No other memory can be mapped
+ * through the file. What the core itself can be told to reach is limited by an
+ * IOMMU only: a window of a bus master belongs in trusted hands.
+ *
+ * The memory outlives the core's access to it. Whenever it goes without FREE, be it
+ * with the file (close(), a killed process; "last" as for a line) or because the
+ * device is unbound, the driver first stops the core as SET_STOP has said: each
+ * step writes a register, then waits until the register answers. A core that does
+ * not stop within a second keeps its memory until the next boot, and the log says
+ * how much. FREE stops nothing: it is for memory that the core has no address of any
+ * more.
+ *
+ * Once the device is gone the memory goes as register windows do: touching a mapping
+ * raises SIGBUS.
  */
 
 /**
@@ -297,5 +331,76 @@ struct axirq_page {
  * Errors: EFAULT and EINVAL (nothing has changed), ENODEV.
  */
 #define AXIRQ_IOC_SET_MODE	_IOW(AXIRQ_IOC_MAGIC, 0x02, __u32)
+
+/**
+ * struct axirq_step - a step of stopping a core
+ * @offset: of a 32-bit register, in bytes from the window's start
+ * @value: is written there first
+ * @mask: the bits to wait for; 0 waits for nothing
+ * @done: what they are when the step is done. A register that reads as all ones has
+ *	not answered, whatever is asked for
+ */
+struct axirq_step {
+	__u32 offset;
+	__u32 value;
+	__u32 mask;
+	__u32 done;
+};
+
+#define AXIRQ_STOP_STEPS	4
+
+/**
+ * struct axirq_stop - how a core is kept from memory
+ * @count: how many steps there are, 1 to %AXIRQ_STOP_STEPS
+ * @reserved: zero
+ * @steps: in their order
+ */
+struct axirq_stop {
+	__u32 count;
+	__u32 reserved;
+	struct axirq_step steps[AXIRQ_STOP_STEPS];
+};
+
+/**
+ * struct axirq_memory - a piece of memory that a core reaches
+ * @size: in bytes; ALLOC rounds it up to whole pages
+ * @address: by ALLOC: where the core finds it
+ * @offset: by ALLOC: where mmap() finds it
+ */
+struct axirq_memory {
+	__aligned_u64 size;
+	__aligned_u64 address;
+	__aligned_u64 offset;
+};
+
+/**
+ * AXIRQ_IOC_SET_STOP - lend memory to the core, and say how it is stopped
+ *
+ * One file at a time does, until it is closed: there is one core to stop. The same
+ * file may change the steps. Nothing is written to the core now.
+ *
+ * Errors: EBADF (not open for writing), EFAULT, EINVAL (no steps or too many, a step
+ * outside the window or misaligned, @done outside of @mask, @reserved not zero),
+ * EBUSY (another file lends memory to the core), ENODEV, ENOMEM.
+ */
+#define AXIRQ_IOC_SET_STOP	_IOW(AXIRQ_IOC_MAGIC, 0x10, struct axirq_stop)
+
+/**
+ * AXIRQ_IOC_ALLOC - memory that the core reaches
+ *
+ * Errors: EBADF, EFAULT (nothing is allocated), EINVAL (no bytes), EPERM (this file
+ * has not said SET_STOP), ENODEV, ENOMEM (not so much in one piece: see "cma=" in the
+ * kernel's parameters).
+ */
+#define AXIRQ_IOC_ALLOC		_IOWR(AXIRQ_IOC_MAGIC, 0x11, struct axirq_memory)
+
+/**
+ * AXIRQ_IOC_FREE - takes back the piece at an offset, by pointer, and its mappings
+ *
+ * The core must not reach it any more. Touching what was mapped raises SIGBUS.
+ *
+ * Errors: EBADF, EFAULT, EINVAL (no such piece of this file's), ENODEV.
+ */
+#define AXIRQ_IOC_FREE		_IOW(AXIRQ_IOC_MAGIC, 0x12, __u64)
 
 #endif /* _UAPI_LINUX_AXIRQ_H */

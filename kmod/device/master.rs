@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that is lent to an IP core which is a bus master, and how the core is kept from it
+//! before it goes.
+
+use crate::{
+    chrdev::ioctl::{self, Step},
+    linux::{
+        code,
+        device::{dev_err, Device},
+        dma::Coherent,
+        io::{is_register, Mapping},
+        lock::{Class, Mutex},
+        mm::{Attachment, Memory, Revocable},
+        time, Result,
+    },
+};
+
+/// How long a core may take for a step of stopping. Finishing what is on the bus takes
+/// microseconds; this is an eternity.
+const STEP_NS: u64 = 1_000_000_000;
+
+/// How often it is asked.
+const ASK_US: u32 = 100;
+
+/// What stops a core: its registers are inside the core's window.
+struct Stop(ioctl::Stop);
+
+impl Stop {
+    /// `EINVAL` if a register is outside of a window of `size` bytes.
+    fn new(stop: ioctl::Stop, size: u64) -> Result<Self> {
+        let stop = Self(stop);
+        let are_inside = |step: &Step| is_register(size, step.offset);
+        if !stop.steps().iter().all(are_inside) {
+            return Err(code::EINVAL);
+        }
+        Ok(stop)
+    }
+
+    fn steps(&self) -> &[Step] {
+        let Self(stop) = self;
+        &stop.steps[..stop.count]
+    }
+
+    /// Whether the core has stopped.
+    fn run(&self, registers: &Mapping<0>) -> bool {
+        self.steps()
+            .iter()
+            .all(|step| take(step, registers).unwrap_or(false))
+    }
+}
+
+/// Whether the core has done a step.
+fn take(step: &Step, registers: &Mapping<0>) -> Result<bool> {
+    registers.try_write32(step.offset, step.value)?;
+    if step.mask == 0 {
+        return Ok(true);
+    }
+    let deadline = time::monotonic_ns() + STEP_NS;
+    loop {
+        let is_late = time::monotonic_ns() > deadline;
+        let value = registers.try_read32(step.offset)?;
+        // All ones is a bus with nobody there.
+        if value != u32::MAX && value & step.mask == step.done {
+            return Ok(true);
+        }
+        if is_late {
+            return Ok(false);
+        }
+        time::sleep_us(ASK_US);
+    }
+}
+
+/// A core to which at most one file lends memory.
+pub(crate) struct Master {
+    device: Device,
+    lender: Mutex<Option<Lender>>,
+}
+
+struct Lender {
+    file: FileId,
+    stop: Stop,
+    registers: Mapping<0>,
+}
+
+/// Tells the files of a window apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId(pub(crate) u64);
+
+/// Memory that was lent.
+pub(crate) struct Lent {
+    pub(crate) size: u64,
+    /// Where the core finds it.
+    pub(crate) address: u64,
+    /// Where the file maps it.
+    pub(crate) offset: u64,
+}
+
+impl Master {
+    pub(crate) fn new(device: Device) -> Result<Self> {
+        Ok(Self {
+            device,
+            lender: Mutex::new(None, Class::MASTER)?,
+        })
+    }
+
+    /// Makes a file the lender.
+    pub(crate) fn set_stop(&self, file: FileId, window: &Revocable, stop: ioctl::Stop) -> Result {
+        let stop = Stop::new(stop, window.range().size)?;
+        let mut lender = self.lender.lock();
+        if window.is_revoked() {
+            return Err(code::ENODEV);
+        }
+        match lender.as_mut() {
+            None => {
+                *lender = Some(Lender {
+                    file,
+                    stop,
+                    registers: Mapping::new(window.range())?,
+                });
+            }
+            Some(lender) if lender.file == file => lender.stop = stop,
+            Some(_) => return Err(code::EBUSY),
+        }
+        Ok(())
+    }
+
+    /// Allocates memory for the core.
+    pub(crate) fn lend(&self, file: FileId, window: &Attachment, size: u64) -> Result<Lent> {
+        let size = usize::try_from(size).map_err(|_| code::ENOMEM)?;
+        let lender = self.lender.lock();
+        if window.is_revoked() {
+            return Err(code::ENODEV);
+        }
+        if lender.as_ref().map(|lender| lender.file) != Some(file) {
+            return Err(code::EPERM);
+        }
+        // Still bound: who unbinds it waits for the lock in `leave`.
+        let memory = Coherent::new(&self.device, size)?;
+        let (size, address) = (memory.size() as u64, memory.address());
+        Ok(Lent {
+            size,
+            address,
+            offset: window.add(memory)?,
+        })
+    }
+
+    /// Frees memory that the core does not reach any more.
+    pub(crate) fn take_back(&self, window: &Attachment, offset: u64) -> Result {
+        // The device stays bound until the memory is freed.
+        let _lender = self.lender.lock();
+        if window.is_revoked() {
+            return Err(code::ENODEV);
+        }
+        window.remove(offset).map(drop).ok_or(code::EINVAL)
+    }
+
+    /// A file is closed: nobody maps its memory any more.
+    pub(crate) fn close(&self, file: FileId, window: &Revocable) {
+        let mut lender = self.lender.lock();
+        if lender.as_ref().is_some_and(|lender| lender.file == file) {
+            // All of it is the lender's.
+            self.end(lender.take(), window.take_memory());
+        }
+    }
+
+    /// The device leaves. What is mapped of the window goes first, that the program starts nothing
+    /// anew.
+    pub(crate) fn leave(&self, window: &Revocable) {
+        let mut lender = self.lender.lock();
+        self.end(lender.take(), window.revoke());
+    }
+
+    /// Frees memory once the core has stopped.
+    fn end(&self, lender: Option<Lender>, memory: Memory) {
+        let Some(lender) = lender else {
+            return;
+        };
+        if memory.is_empty() || lender.stop.run(&lender.registers) {
+            return;
+        }
+        dev_err!(
+            self.device,
+            "the core does not stop: {} bytes of memory stay lent to it until the next boot",
+            memory.size()
+        );
+        memory.leak();
+    }
+}
