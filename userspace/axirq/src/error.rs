@@ -286,6 +286,32 @@ pub enum Error {
         /// The offset in bytes.
         offset: usize,
     },
+    /// The steps do not stop a core.
+    #[error(
+        "`{window}`: these are no steps to stop the core by: 1 to 4 of them, each with the bits that are waited for inside of \
+         its mask"
+    )]
+    BadStep {
+        /// The window.
+        window: String,
+    },
+    /// Another file has lent memory to the core.
+    #[error("memory is lent to the core behind `{window}` already, by this or another process: one at a time can")]
+    Lent {
+        /// The window.
+        window: String,
+    },
+    /// The kernel has not so much memory in one piece that the core reaches.
+    #[error(
+        "no {size} bytes in one piece for the core behind `{window}`: ask for less, or reserve more for the kernel \
+         (`cma=256M` on its command line; `CmaFree` in /proc/meminfo tells what is left)"
+    )]
+    NoMemory {
+        /// The window.
+        window: String,
+        /// How much was asked for, in bytes.
+        size: usize,
+    },
     /// The text is no name of an overlay.
     #[error("`{}` is no name for an overlay: {reason}; a plain word is one", name.escape_debug())]
     BadOverlayName {

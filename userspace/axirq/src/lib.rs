@@ -37,7 +37,7 @@
 //!   twin with the prefix `blocking_`. Runtimes other than tokio wait by [`Interrupt::arm`].
 //! - `gpio`: buttons, switches, LEDs and other wires of an AXI GPIO.
 //! - `timer`: ticks of an AXI Timer.
-//! - [`Mmio`]: the registers of any IP core.
+//! - [`Mmio`]: the registers of any IP core. `memory`: what a core that is a bus master shares with this process.
 //! - [`list`]: which cells, pins and windows there are, and who holds them.
 //! - `overlay`: device-tree overlays at run time. `device`: binding nodes by name. Both with the feature `overlay`.
 //! - [`PinName`]: how pins are named. PYNQ's names work unchanged.
@@ -56,6 +56,7 @@
 //!
 //! - `tokio` (default): the async half. Without it the blocking half stands alone, and needs neither tokio nor a runtime.
 //! - `gpio`, `timer` (default): the drivers of these IP cores.
+//! - `memory`: memory for cores that are bus masters.
 //! - `embedded-hal`: the wires of `gpio` as pins of embedded-hal 1.0, and with `tokio` of embedded-hal-async.
 //! - `overlay`: what an administrator does: the modules `overlay` and `device`.
 //!
@@ -83,6 +84,8 @@ pub mod guide;
 mod interrupt;
 pub mod list;
 mod map;
+#[cfg(feature = "memory")]
+pub mod memory;
 mod mmio;
 #[cfg(feature = "overlay")]
 pub mod overlay;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A piece of a device file mapped into memory, unmapped on drop: the one place with raw pointers.
 
-#![expect(unsafe_code, reason = "mmap, and access to what it returned")]
+#![expect(
+    unsafe_code,
+    reason = "mmap, access to what it returned, and the barriers that it needs"
+)]
 
 use std::ffi::c_void;
 use std::fmt;
@@ -15,7 +18,7 @@ use nix::sys::mman::ProtFlags;
 use nix::sys::mman::mmap;
 use nix::sys::mman::munmap;
 
-/// A shared mapping of a file, from its start.
+/// A shared mapping of a piece of a file.
 ///
 /// # Invariants
 ///
@@ -34,10 +37,15 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps the first `len` bytes of `file`.
     pub(crate) fn new(file: impl AsFd, len: NonZeroUsize, writable: bool) -> nix::Result<Self> {
+        Self::at(file, len, writable, 0)
+    }
+
+    /// Maps `len` bytes of `file`, from `offset`.
+    fn at(file: impl AsFd, len: NonZeroUsize, writable: bool, offset: libc::off_t) -> nix::Result<Self> {
         let mut prot = ProtFlags::PROT_READ;
         prot.set(ProtFlags::PROT_WRITE, writable);
         // SAFETY: The kernel picks an address that nothing else uses.
-        let start = unsafe { mmap(None, len, prot, MapFlags::MAP_SHARED, file, 0)? };
+        let start = unsafe { mmap(None, len, prot, MapFlags::MAP_SHARED, file, offset)? };
         Ok(Self {
             start,
             len: len.get(),
@@ -76,6 +84,57 @@ impl Mapping {
         // the only ones to this memory, and all are atomic.
         unsafe { AtomicU32::from_ptr(word.as_ptr()) }
     }
+}
+
+/// Ordinary memory of a file, that a bus master shares: a [`Mapping`] as bytes.
+#[cfg(feature = "memory")]
+pub(crate) struct Bytes(Mapping);
+
+#[cfg(feature = "memory")]
+impl Bytes {
+    /// Maps `len` bytes of `file`, memory that the kernel has allocated for this file alone.
+    pub(crate) fn new(file: impl AsFd, len: NonZeroUsize, offset: u64) -> nix::Result<Self> {
+        let offset = libc::off_t::try_from(offset).map_err(|_| nix::errno::Errno::EOVERFLOW)?;
+        Mapping::at(file, len, true, offset).map(Self)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        let Self(mapping) = self;
+        // SAFETY: The mapping is live and readable (type invariant). Whoever tells a bus master of it keeps from it
+        // while that writes (see `memory`).
+        unsafe { std::slice::from_raw_parts(mapping.start.cast().as_ptr(), mapping.len) }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        let Self(mapping) = self;
+        // SAFETY: As above, it is writable (`new`), and `&mut self` is the only way to it in this process.
+        unsafe { std::slice::from_raw_parts_mut(mapping.start.cast().as_ptr(), mapping.len) }
+    }
+}
+
+/// What this processor has written to memory until now, a bus master sees before any later write: call it before the
+/// register write that starts a core. (The kernel's name for it.)
+#[cfg(feature = "memory")]
+pub fn dma_wmb() {
+    // The compiler's half, and the processor's where it orders by itself.
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+    // SAFETY: A barrier does nothing but wait. Fences end at the other processors; this one reaches the bus.
+    unsafe {
+        std::arch::asm!("dmb oshst", options(nostack, preserves_flags));
+    }
+}
+
+/// What a bus master has written before what was read of it until now, this processor sees in any later read: call it
+/// after the status that says that a core is done. (The kernel's name for it.)
+#[cfg(feature = "memory")]
+pub fn dma_rmb() {
+    #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+    // SAFETY: As above. ARMv7 has no barrier for reads alone.
+    unsafe {
+        std::arch::asm!("dmb osh", options(nostack, preserves_flags));
+    }
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
 }
 
 impl fmt::Debug for Mapping {

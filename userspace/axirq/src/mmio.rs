@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! [`Mmio`]: the registers of one IP core, without giving away `/dev/mem`.
 
-#[cfg(any(feature = "gpio", feature = "timer"))]
+#[cfg(any(feature = "gpio", feature = "memory", feature = "timer"))]
 use std::fs::File;
 #[cfg(any(feature = "gpio", feature = "timer"))]
 use std::fs::Metadata;
@@ -44,7 +44,7 @@ pub struct Mmio {
     name: String,
     mapping: Mapping,
     size: usize,
-    #[cfg(any(feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "gpio", feature = "memory", feature = "timer"))]
     file: File,
 }
 
@@ -92,7 +92,7 @@ impl Mmio {
             name: name.to_string(),
             mapping,
             size,
-            #[cfg(any(feature = "gpio", feature = "timer"))]
+            #[cfg(any(feature = "gpio", feature = "memory", feature = "timer"))]
             file,
         })
     }
@@ -142,6 +142,12 @@ impl Mmio {
         })
     }
 
+    /// The window's device file.
+    #[cfg(feature = "memory")]
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Of the window's device file.
     #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn metadata(&self) -> Result<Metadata> {
@@ -151,7 +157,7 @@ impl Mmio {
     }
 
     /// Whether this is the offset of a register of the window.
-    fn check(&self, offset: usize) -> Result<()> {
+    pub(crate) fn check(&self, offset: usize) -> Result<()> {
         if offset % 4 != 0 {
             return Err(Error::Misaligned {
                 window: self.name.clone(),

@@ -9,6 +9,8 @@
 #[rustfmt::skip]
 mod bindings;
 mod page;
+#[cfg(feature = "memory")]
+pub(crate) mod window;
 
 pub(crate) use page::Page;
 pub(crate) use page::Snapshot;
