@@ -99,7 +99,9 @@ pub(crate) struct WindowFile {
 impl WindowFile {
     fn set_stop(&self, argument: &UserPtr) -> Result {
         let stop = decode_stop(&argument.read()?).ok_or(code::EINVAL)?;
-        self.node.master.set_stop(self.id, &self.node.window, stop)
+        self.node
+            .master
+            .set_stop(self.id, self.node.window.range(), stop)
     }
 
     fn alloc(&self, argument: &UserPtr, window: &Attachment) -> Result {

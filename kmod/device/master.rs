@@ -9,7 +9,7 @@ use crate::{
         code,
         device::{dev_err, Device},
         dma::Coherent,
-        io::{is_register, Mapping},
+        io::{is_register, Mapping, Range},
         lock::{Class, Mutex},
         mm::{Attachment, Memory, Revocable},
         time, Result,
@@ -71,10 +71,14 @@ fn take(step: &Step, registers: &Mapping<0>) -> Result<bool> {
     }
 }
 
-/// A core to which at most one file lends memory.
-pub(crate) struct Master {
-    device: Device,
-    lender: Mutex<Option<Lender>>,
+/// A core to which at most one file lends memory. It may outlive its device, which holds no
+/// reference past [`Master::leave`].
+pub(crate) struct Master(Mutex<State>);
+
+struct State {
+    /// `None` once the device has left.
+    device: Option<Device>,
+    lender: Option<Lender>,
 }
 
 struct Lender {
@@ -98,25 +102,26 @@ pub(crate) struct Lent {
 
 impl Master {
     pub(crate) fn new(device: Device) -> Result<Self> {
-        Ok(Self {
-            device,
-            lender: Mutex::new(None, Class::MASTER)?,
-        })
+        let state = State {
+            device: Some(device),
+            lender: None,
+        };
+        Ok(Self(Mutex::new(state, Class::MASTER)?))
     }
 
     /// Makes a file the lender.
-    pub(crate) fn set_stop(&self, file: FileId, window: &Revocable, stop: ioctl::Stop) -> Result {
-        let stop = Stop::new(stop, window.range().size)?;
-        let mut lender = self.lender.lock();
-        if window.is_revoked() {
+    pub(crate) fn set_stop(&self, file: FileId, range: Range, stop: ioctl::Stop) -> Result {
+        let stop = Stop::new(stop, range.size)?;
+        let mut state = self.0.lock();
+        if state.device.is_none() {
             return Err(code::ENODEV);
         }
-        match lender.as_mut() {
+        match state.lender.as_mut() {
             None => {
-                *lender = Some(Lender {
+                state.lender = Some(Lender {
                     file,
                     stop,
-                    registers: Mapping::new(window.range())?,
+                    registers: Mapping::new(range)?,
                 });
             }
             Some(lender) if lender.file == file => lender.stop = stop,
@@ -128,15 +133,13 @@ impl Master {
     /// Allocates memory for the core.
     pub(crate) fn lend(&self, file: FileId, window: &Attachment, size: u64) -> Result<Lent> {
         let size = usize::try_from(size).map_err(|_| code::ENOMEM)?;
-        let lender = self.lender.lock();
-        if window.is_revoked() {
-            return Err(code::ENODEV);
-        }
-        if lender.as_ref().map(|lender| lender.file) != Some(file) {
+        let state = self.0.lock();
+        // Bound until the lock is released: `leave` waits for it.
+        let device = state.device.as_ref().ok_or(code::ENODEV)?;
+        if state.lender.as_ref().map(|lender| lender.file) != Some(file) {
             return Err(code::EPERM);
         }
-        // Still bound: who unbinds it waits for the lock in `leave`.
-        let memory = Coherent::new(&self.device, size)?;
+        let memory = Coherent::new(device, size)?;
         let (size, address) = (memory.size() as u64, memory.address());
         Ok(Lent {
             size,
@@ -147,43 +150,46 @@ impl Master {
 
     /// Frees memory that the core does not reach any more.
     pub(crate) fn take_back(&self, window: &Attachment, offset: u64) -> Result {
-        // The device stays bound until the memory is freed.
-        let _lender = self.lender.lock();
-        if window.is_revoked() {
-            return Err(code::ENODEV);
-        }
+        let state = self.0.lock();
+        // Bound until the memory is freed.
+        let _device = state.device.as_ref().ok_or(code::ENODEV)?;
         window.remove(offset).map(drop).ok_or(code::EINVAL)
     }
 
     /// A file is closed: nobody maps its memory any more.
     pub(crate) fn close(&self, file: FileId, window: &Revocable) {
-        let mut lender = self.lender.lock();
-        if lender.as_ref().is_some_and(|lender| lender.file == file) {
-            // All of it is the lender's.
-            self.end(lender.take(), window.take_memory());
+        let mut state = self.0.lock();
+        if state.lender.as_ref().map(|lender| lender.file) == Some(file) {
+            // All there is is the lender's.
+            state.end(window.take_memory());
         }
     }
 
     /// The device leaves. What is mapped of the window goes first, that the program starts nothing
     /// anew.
     pub(crate) fn leave(&self, window: &Revocable) {
-        let mut lender = self.lender.lock();
-        self.end(lender.take(), window.revoke());
+        let mut state = self.0.lock();
+        state.end(window.revoke());
+        state.device = None;
     }
+}
 
-    /// Frees memory once the core has stopped.
-    fn end(&self, lender: Option<Lender>, memory: Memory) {
-        let Some(lender) = lender else {
+impl State {
+    /// Ends the loan: frees the memory once the core has stopped.
+    fn end(&mut self, memory: Memory) {
+        let Some(lender) = self.lender.take() else {
             return;
         };
         if memory.is_empty() || lender.stop.run(&lender.registers) {
             return;
         }
-        dev_err!(
-            self.device,
-            "the core does not stop: {} bytes of memory stay lent to it until the next boot",
-            memory.size()
-        );
+        if let Some(device) = &self.device {
+            dev_err!(
+                device,
+                "the core does not stop: {} bytes of memory stay lent to it until the next boot",
+                memory.size()
+            );
+        }
         memory.leak();
     }
 }

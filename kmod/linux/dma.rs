@@ -3,7 +3,11 @@
 //! Memory that a bus master and the CPU share.
 
 use super::{bindings, code, compat::to_result, device::Device, mm::Area, platform, Result};
-use core::ffi::{c_ulong, c_void};
+use core::{
+    ffi::{c_ulong, c_void},
+    mem::ManuallyDrop,
+    ptr,
+};
 
 /// Says how many address bits the device has, for what is allocated for it from then on. Probe
 /// only.
@@ -96,10 +100,12 @@ impl Coherent {
 
     /// Never frees the memory: its device may still write there.
     pub(crate) fn leak(self) {
-        let mut memory = core::mem::ManuallyDrop::new(self);
-        // SAFETY: The table goes, once; what it lists stays. So does the device's count: the
-        // memory is still the device's.
-        unsafe { bindings::axirq_dma_pages_put(&mut memory.pages) };
+        let mut memory = ManuallyDrop::new(self);
+        // SAFETY: The table and the device's count go, once; what the table lists stays.
+        unsafe {
+            bindings::axirq_dma_pages_put(&mut memory.pages);
+            ptr::drop_in_place(&mut memory.device);
+        }
     }
 }
 

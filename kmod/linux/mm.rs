@@ -235,10 +235,6 @@ unsafe impl Send for Attachment {}
 unsafe impl Sync for Attachment {}
 
 impl Attachment {
-    pub(crate) fn is_revoked(&self) -> bool {
-        self.window.is_revoked()
-    }
-
     /// Whether the file was opened for writing too.
     pub(crate) fn is_writable(&self) -> bool {
         // SAFETY: The file is open.

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::header::{evaluate, FOLDER};
 
 /// All that a program compiles into itself.
-const ABI: [&str; 15] = [
+const ABI: [&str; 30] = [
     "sizeof(struct axirq_event)",
     "_Alignof(struct axirq_event)",
     "offsetof(struct axirq_event, count)",
@@ -24,6 +24,21 @@ const ABI: [&str; 15] = [
     "AXIRQ_IOC_ARM",
     "AXIRQ_IOC_DISARM",
     "AXIRQ_IOC_SET_MODE",
+    "sizeof(struct axirq_step)",
+    "offsetof(struct axirq_step, offset)",
+    "offsetof(struct axirq_step, value)",
+    "offsetof(struct axirq_step, mask)",
+    "offsetof(struct axirq_step, done)",
+    "sizeof(struct axirq_stop)",
+    "offsetof(struct axirq_stop, reserved)",
+    "offsetof(struct axirq_stop, steps)",
+    "sizeof(struct axirq_memory)",
+    "offsetof(struct axirq_memory, size)",
+    "offsetof(struct axirq_memory, address)",
+    "offsetof(struct axirq_memory, offset)",
+    "AXIRQ_IOC_SET_STOP",
+    "AXIRQ_IOC_ALLOC",
+    "AXIRQ_IOC_FREE",
 ];
 
 /// The last one aligns 64-bit integers to 32 bits, where no more is asked for.

@@ -213,11 +213,13 @@ fn the_last_reference_drops_what_all_have_seen() {
 #[test]
 fn errors_are_numbers_of_c() {
     let numbers = evaluate([
-        "ENXIO", "EAGAIN", "ENOMEM", "EFAULT", "EBUSY", "EEXIST", "ENODEV", "EINVAL", "ENOTTY",
-        "EFBIG", "ENOSPC",
+        "EPERM", "ENXIO", "EBADF", "EAGAIN", "ENOMEM", "EFAULT", "EBUSY", "EEXIST", "ENODEV",
+        "EINVAL", "ENOTTY", "EFBIG", "ENOSPC",
     ]);
     let errors = [
+        code::EPERM,
         code::ENXIO,
+        code::EBADF,
         code::EAGAIN,
         code::ENOMEM,
         code::EFAULT,

@@ -20,6 +20,8 @@ use nix::kmod::finit_module;
 use nix::sys::mman::MapFlags;
 use nix::sys::mman::ProtFlags;
 
+use crate::memory::Window;
+use crate::memory::raw;
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::LEVEL;
@@ -43,6 +45,7 @@ crate::tests![
     waiting_allocates_nothing,
     open_without_memory_leaves_nothing,
     mapping_without_memory_leaves_nothing,
+    lending_without_memory_leaves_nothing,
     binding_an_ip_core_without_memory_leaves_nothing,
     binding_a_controller_without_memory_leaves_nothing,
     loading_without_memory_leaves_nothing,
@@ -514,6 +517,41 @@ fn mapping_without_memory_leaves_nothing() {
         fail_each(&memory, &format!("{flags:?} of {node}"), all, &mut map);
     }
     rig.interrupt_once();
+}
+
+/// Lends memory to a core, opening its window for it.
+struct Lend(Option<Window>);
+
+impl Operation for Lend {
+    fn perform(&mut self) -> Result<(), Errno> {
+        let window = Window::try_open("leds_gpio", true).map_err(|error| {
+            let number = error.raw_os_error().expect("what the kernel said");
+            Errno::from_raw(number)
+        })?;
+        let mut stop = raw::Stop {
+            count: 1,
+            ..raw::Stop::default()
+        };
+        // Its direction register; the LEDs go dark.
+        stop.steps[0].offset = 4;
+        window.set_stop(&stop)?;
+        for size in [1, 1 << 16] {
+            window.alloc(size)?;
+        }
+        self.0 = Some(window);
+        Ok(())
+    }
+
+    fn undo(&mut self) {
+        self.0 = None;
+    }
+}
+
+fn lending_without_memory_leaves_nothing() {
+    announce_kernels_own();
+    let (_rig, _demo) = Rig::with_demo();
+    let memory = Memory::of_this_thread();
+    fail_each(&memory, "lending memory", all, &mut Lend(None));
 }
 
 fn bind(driver: &str, device: &'static str) {

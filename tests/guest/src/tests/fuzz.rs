@@ -204,9 +204,45 @@ fn offset(random: &mut Random) -> i64 {
     }
 }
 
+const SET_STOP: u32 = 0x4048_b710;
+const ALLOC: u32 = 0xc018_b711;
+const FREE: u32 = 0x4008_b712;
+
+/// Memory for a bus master, asked for and given back with arguments that make sense more often than not. The stop writes
+/// a register that each window has, and waits for nothing.
+fn lend(fd: RawFd, arena: &Arena, random: &mut Random) -> i64 {
+    let word = |index: usize, value: u32| {
+        // SAFETY: Two pages are there.
+        unsafe { arena.good.cast::<u32>().add(index).write(value) }
+    };
+    let command = match random.below(4) {
+        0 => {
+            for index in 0..18 {
+                word(index, 0);
+            }
+            word(0, random.below(6) as u32);
+            word(1, u32::from(random.below(8) == 0));
+            word(2, *random.pick(&[4, 4, 4, 3, 0x1000, u32::MAX]));
+            SET_STOP
+        }
+        1 | 2 => {
+            word(0, *random.pick(&[1, 4096, 5000, 1 << 16, 0, u32::MAX]));
+            word(1, u32::from(random.below(16) == 0));
+            ALLOC
+        }
+        _ => {
+            word(0, (random.below(6) * PAGE as u64) as u32);
+            word(1, 0);
+            FREE
+        }
+    };
+    // SAFETY: More than any of them reads or writes is there.
+    i64::from(unsafe { libc::ioctl(fd, command as _, arena.good) })
+}
+
 fn command(random: &mut Random) -> u32 {
-    /// Arm, disarm, set mode, as in the uapi header.
-    const OURS: [u32; 3] = [0x8008_b700, 0xb701, 0x4004_b702];
+    /// Arm, disarm, set mode; set stop, alloc, free: as in the uapi header.
+    const OURS: [u32; 6] = [0x8008_b700, 0xb701, 0x4004_b702, SET_STOP, ALLOC, FREE];
     match random.below(4) {
         0 => *random.pick(&OURS),
         1 => *random.pick(&OURS) ^ (1 << random.below(32)),
@@ -266,7 +302,8 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
     // SAFETY: Wild pointers go to the kernel alone, which checks them. Addresses that are mapped over lie in the arena's
     // room, which nothing else uses.
     unsafe {
-        match random.below(28) {
+        match random.below(30) {
+            28 | 29 => lend(fd, arena, random),
             0 | 1 => i64::from(libc::ioctl(fd, command(random) as _, at)),
             2 => i64::from(libc::ioctl(fd, command(random) as _, word)),
             3 | 4 => read(target, arena, random),

@@ -33,6 +33,7 @@ mod gpio;
 mod irqchip;
 mod level;
 mod lifecycle;
+mod memory;
 mod nodes;
 mod odd_trees;
 mod overlays;
@@ -93,6 +94,7 @@ const ALL: &[&[Test]] = &[
     removal::TESTS,
     vanishing::TESTS,
     lifecycle::TESTS,
+    memory::TESTS,
     overlays::TESTS,
     controllers::TESTS,
     odd_trees::TESTS,
