@@ -55,6 +55,9 @@ impl platform::Driver for IpCore {
         let cell = shared.cells.claim(&log, &node)?;
         let (regions, windows) = windows(shared, &log, &node, cell.name())?;
         if interrupts.is_empty() && windows.is_empty() {
+            if node.is_leaving() {
+                return Err(code::ENODEV);
+            }
             dev_err!(log, "neither interrupts nor reg: nothing to offer");
             return Err(code::EINVAL);
         }
