@@ -29,7 +29,7 @@ pub(crate) struct Coherent {
     device: Device,
     size: usize,
     cpu: *mut c_void,
-    address: bindings::dma_addr_t,
+    address: u64,
     pages: bindings::sg_table,
 }
 
@@ -83,7 +83,7 @@ impl Coherent {
 
     /// Where the device finds it.
     pub(crate) fn address(&self) -> u64 {
-        self.address.into()
+        self.address
     }
 
     /// Prepares a mapping of the whole or a part; its pages come with the first touch.

@@ -902,17 +902,21 @@ int axirq_dma_set_mask(struct device *dev, unsigned int bits)
 }
 
 /* More than there is in one piece is the caller's to report. */
-void *axirq_dma_alloc(struct device *dev, size_t size, dma_addr_t *address)
+void *axirq_dma_alloc(struct device *dev, size_t size, u64 *address)
 {
-	return dma_alloc_coherent(dev, size, address, GFP_KERNEL | __GFP_NOWARN);
+	dma_addr_t found = 0;
+	void *cpu = dma_alloc_coherent(dev, size, &found, GFP_KERNEL | __GFP_NOWARN);
+
+	*address = found;
+	return cpu;
 }
 
-void axirq_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t address)
+void axirq_dma_free(struct device *dev, size_t size, void *cpu, u64 address)
 {
 	dma_free_coherent(dev, size, cpu, address);
 }
 
-int axirq_dma_pages(struct device *dev, struct sg_table *pages, void *cpu, dma_addr_t address,
+int axirq_dma_pages(struct device *dev, struct sg_table *pages, void *cpu, u64 address,
 		    size_t size)
 {
 	return dma_get_sgtable(dev, pages, cpu, address, size);

@@ -188,9 +188,9 @@ void axirq_unmap_pages(struct file *file, unsigned long first, unsigned long cou
 bool axirq_file_is_writable(const struct file *file);
 
 int axirq_dma_set_mask(struct device *dev, unsigned int bits);
-void *axirq_dma_alloc(struct device *dev, size_t size, dma_addr_t *address);
-void axirq_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t address);
-int axirq_dma_pages(struct device *dev, struct sg_table *pages, void *cpu, dma_addr_t address,
+void *axirq_dma_alloc(struct device *dev, size_t size, u64 *address);
+void axirq_dma_free(struct device *dev, size_t size, void *cpu, u64 address);
+int axirq_dma_pages(struct device *dev, struct sg_table *pages, void *cpu, u64 address,
 		    size_t size);
 void axirq_dma_pages_put(struct sg_table *pages);
 unsigned long axirq_dma_pfn(const struct sg_table *pages, unsigned long page);

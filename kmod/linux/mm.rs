@@ -365,5 +365,5 @@ fn pages(size: u64) -> c_ulong {
 /// Where a page of a file is, in bytes.
 fn offset(page: c_ulong) -> u64 {
     // SAFETY: No preconditions.
-    page as u64 * unsafe { bindings::axirq_page_size() } as u64
+    page as usize as u64 * unsafe { bindings::axirq_page_size() } as u64
 }
