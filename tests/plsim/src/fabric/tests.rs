@@ -791,7 +791,7 @@ fn processor_is_loaded_through_the_window_and_answers_with_an_interrupt() {
     write(&mut fabric, IOP + 0xfffc, 0x10f);
     fabric.advance(1_000_000);
     assert_eq!(
-        read(&mut fabric, IOP + 0xf000),
+        read(&mut fabric, IOP + 0xff00),
         0xb000_0000,
         "its own reset vector"
     );

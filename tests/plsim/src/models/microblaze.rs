@@ -89,6 +89,7 @@ impl Bram {
     fn set_byte(&mut self, address: u32, value: u8) {
         let place = self.place(address, 1);
         self.bytes[place].fill(value);
+        self.fresh.push(address & !3);
     }
 
     /// A word at an aligned address.

@@ -67,6 +67,7 @@ impl Program {
         match word(NUMBER)? {
             MAILBOX => Some(Self::Mailbox(Mailbox {
                 interrupts: word(OPTIONS)? & INTERRUPTS != 0,
+                ended: false,
             })),
             STREAMS => Some(Self::Streams(Streams::default())),
             _ => None,

@@ -154,7 +154,7 @@ fn reset_within_the_pulse_leaves_the_enable_set() {
     assert!(bench.pins.level, "it comes back after each acknowledge");
     // A program that writes 0 to its interrupt GPIO ends that.
     bench.load(&image(MAILBOX, 0));
-    bench.write(0xf000, 0);
+    bench.write(0xff00, 0);
     bench.command(0x107, INTR);
     bench.pulse(ACK);
     assert!(!bench.pins.level);
@@ -164,19 +164,31 @@ fn reset_within_the_pulse_leaves_the_enable_set() {
 fn mailbox_reads_and_writes_what_the_processor_sees() {
     let mut bench = bench();
     bench.load(&image(MAILBOX, 0));
-    // Three bytes, two halves and a word into its own memory.
-    for (item, value) in [0x11, 0x22, 0x33].into_iter().enumerate() {
-        bench.write(0xf000 + 4 * item as u32, value);
+    // A byte, a half and a word into its own memory.
+    for (command, address, item) in [
+        (0x101, 0x9001, 0xaa11),
+        (0x103, 0x9002, 0x3322),
+        (0x107, 0x9004, 7),
+    ] {
+        bench.write(0xff00, item);
+        bench.command(command, address);
+        assert_eq!(bench.read(0xfffc), 0, "done");
     }
-    bench.command(0x301, 0x9001);
-    assert_eq!(bench.read(0xfffc), 0, "done");
-    assert_eq!(bench.get(0x9000, 5), [0, 0x11, 0x22, 0x33, 0]);
-    bench.command(0x103 | 8, 0x9002);
-    assert_eq!(bench.read(0xf000), 0x3322);
+    assert_eq!(bench.get(0x9000, 8), [0, 0x11, 0x22, 0x33, 7, 0, 0, 0]);
+    bench.command(0x109, 0x9003);
+    assert_eq!(bench.read(0xff00), 0x33);
+    bench.command(0x10b, 0x9003);
+    assert_eq!(bench.read(0xff00), 0x3322, "an address has no low bits");
     bench.command(0x10f, 0x9000);
-    assert_eq!(bench.read(0xf000), 0x3322_1100);
+    assert_eq!(bench.read(0xff00), 0x3322_1100);
+    // All items of a command are of the same address: the last one stays.
+    bench.write(0xff04, 8);
+    bench.command(0x207, 0x9004);
+    assert_eq!(bench.get(0x9004, 8), [8, 0, 0, 0, 0, 0, 0, 0]);
+    bench.command(0x30f, 0x9004);
+    assert_eq!([0, 4, 8].map(|item| bench.read(0xff00 + item)), [8; 3]);
     // The PS's memory.
-    bench.write(0xf000, 0xdead_beef);
+    bench.write(0xff00, 0xdead_beef);
     bench.command(0x107, 0xc000_0010);
     let mut word = [0; 4];
     bench.pins.memory.read(0x4000_0010, &mut word).unwrap();
@@ -185,31 +197,51 @@ fn mailbox_reads_and_writes_what_the_processor_sees() {
 }
 
 #[test]
-fn commands_that_cannot_be_done_say_so() {
+fn what_the_processor_does_not_see_reads_as_nothing() {
     let mut bench = bench();
     bench.load(&image(MAILBOX, INTERRUPTS));
     for (command, address) in [
-        (0x105, 0),
-        (0x00f, 0),
-        (0xfe0f, 0),
-        (0x10f, 2),
-        (0x103, 1),
         (0x10f, 0xc000_1000),
         (0x10f, 0x2_0000),
-        (0x20f, 0xffff_fffc),
+        (0x107, 0xffff_fffc),
+        (0x105, 0),
     ] {
+        bench.write(0xff00, 0);
         bench.command(command, address);
-        assert_eq!(bench.read(0xfffc), 0xffff_fffe, "{command:#x}");
+        assert_eq!(
+            (bench.read(0xfffc), bench.read(0xff00)),
+            (0, 0),
+            "{command:#x}"
+        );
     }
-    assert_eq!(
-        bench.status().interrupts,
-        8,
-        "the waiter wakes all the same"
-    );
+    // So many that one of them is the address, one the command, and most lie past the memory.
+    bench.command(0xfd0f, 0x50);
+    assert_eq!(bench.read(0xfffc), 0);
+    assert_eq!(bench.read(0xff00), 0xb800_0000);
+    assert_eq!(bench.read(0), 0xb000_0000, "the program");
     bench.command(0x10e, 0);
     assert_eq!(bench.read(0xfffc), 0x10e, "without go: not looked at");
-    bench.command(0x10f, 0);
-    assert_eq!(bench.read(0xfffc), 0);
+    assert_eq!(bench.status().interrupts, 5);
+}
+
+#[test]
+fn wrong_count_says_so_and_ends_the_program() {
+    for command in [0x00f, 0xfe0f] {
+        let mut bench = bench();
+        bench.load(&image(MAILBOX, INTERRUPTS));
+        bench.command(command, 0);
+        assert_eq!(bench.read(0xfffc), 0xffff_fffe, "{command:#x}");
+        assert_eq!(
+            bench.status().interrupts,
+            1,
+            "the waiter wakes all the same"
+        );
+        bench.command(0x10f, 0);
+        assert_eq!(bench.read(0xfffc), 0x10f, "nobody is there");
+        bench.load(&image(MAILBOX, INTERRUPTS));
+        bench.command(0x10f, 0);
+        assert_eq!(bench.read(0xfffc), 0);
+    }
 }
 
 #[test]
@@ -299,7 +331,8 @@ fn collision_is_garbage_once() {
     assert_eq!(bench.read(0xf400), !2);
     assert_eq!(bench.read(0xf400), 2);
     assert_eq!(bench.read(0xf400), 2);
-    assert_eq!(bench.get(0xf408, 2), b"AB", "data does not collide");
+    assert_eq!(bench.get(0xf408, 2), [!b'A', !b'B'], "nor is data safe");
+    assert_eq!(bench.get(0xf408, 2), b"AB");
     let Bench { model, pins } = &mut bench;
     model.reset_bench(pins);
     bench.ring_put(0xf000, b"c");
