@@ -312,6 +312,151 @@ pub enum Error {
         /// How much was asked for, in bytes.
         size: usize,
     },
+    /// The bytes are nothing that a MicroBlaze could run.
+    #[error("`{program}` is no program for a MicroBlaze: {reason}")]
+    BadProgram {
+        /// The program.
+        program: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The program's file ends before what its headers speak of.
+    #[error("`{program}` is cut off: its headers speak of more than its {size} bytes; copy or build it again")]
+    TruncatedProgram {
+        /// The program.
+        program: String,
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// The program is an ELF for another processor.
+    #[error("`{program}` is made for {made_for}: build it for a MicroBlaze, with `-mlittle-endian`")]
+    ForeignProgram {
+        /// The program.
+        program: String,
+        /// For what.
+        made_for: String,
+    },
+    /// The program does not fit the memory.
+    #[error("`{program}` takes {size:#x} bytes of memory, and there are {room:#x}")]
+    ProgramTooLarge {
+        /// The program.
+        program: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The memory's.
+        room: usize,
+    },
+    /// A part of the program belongs where there is no memory.
+    #[error(
+        "`{program}` has a segment of {size:#x} bytes at {address:#x}, outside of the memory's {room:#x}: link it to \
+         begin at 0"
+    )]
+    SegmentOutside {
+        /// The program.
+        program: String,
+        /// Where the segment belongs.
+        address: u32,
+        /// Its size in bytes.
+        size: u32,
+        /// The memory's.
+        room: usize,
+    },
+    /// Two parts of the program belong to the same place.
+    #[error("`{program}` has segments that overlap, at {first:#x} and {second:#x}: correct its linker script")]
+    SegmentsOverlap {
+        /// The program.
+        program: String,
+        /// Where one of them begins.
+        first: u32,
+        /// Where the other begins.
+        second: u32,
+    },
+    /// The MicroBlaze runs a program, and was not told to give it up.
+    #[error("`{cell}` runs `{program}`: call `reset` first, or `replace` it")]
+    ProgramRuns {
+        /// The cell.
+        cell: String,
+        /// What it runs.
+        program: String,
+    },
+    /// The MicroBlaze runs no program that could answer.
+    #[error("`{cell}` is held in reset, and answers nobody: `run` a program first")]
+    NoProgram {
+        /// The cell.
+        cell: String,
+    },
+    /// The program did not answer in time.
+    #[error(
+        "`{cell}` has not answered for {waited:?}: is its program one for this mailbox? `reset` and `run` start it anew"
+    )]
+    NoAnswer {
+        /// The cell.
+        cell: String,
+        /// How long it had.
+        waited: Duration,
+    },
+    /// The program could not carry out a command.
+    #[error(
+        "the program on `{cell}` refused command {command:#x}: is it one of its own? PYNQ's have ended by that; \
+         `replace` starts them anew"
+    )]
+    CommandRefused {
+        /// The cell.
+        cell: String,
+        /// The command.
+        command: u32,
+    },
+    /// No mailbox or ring can take this.
+    #[error("`{cell}` cannot be asked that: {reason}")]
+    BadRequest {
+        /// The cell.
+        cell: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A word of the shared memory was never twice the same.
+    #[error("the word at {offset:#x} of `{cell}` is another at each look: does its program write it without a pause?")]
+    Unsettled {
+        /// The cell.
+        cell: String,
+        /// The offset in bytes.
+        offset: usize,
+    },
+    /// An index of a ring points outside of it.
+    #[error(
+        "{index:#x} is no index of the ring `{ring}` of `{cell}`: the program writes over it, or is none for streams"
+    )]
+    BrokenRing {
+        /// The cell.
+        cell: String,
+        /// The ring.
+        ring: &'static str,
+        /// What was found.
+        index: u32,
+    },
+    /// An async method with a timeout was polled in a tokio runtime that has no clock.
+    #[error(
+        "waiting for `{cell}` needs a tokio runtime with a clock: build it with `enable_time` or `enable_all`, or use the \
+         `blocking_` twin"
+    )]
+    RuntimeWithoutTime {
+        /// The cell.
+        cell: String,
+    },
+    /// The kernel has no such GPIO line.
+    #[error("no GPIO line `{line}`: `gpioinfo` shows all, `gpio-line-names` in the device tree names them")]
+    NoGpioLine {
+        /// The line.
+        line: String,
+    },
+    /// The GPIO line is in use.
+    #[error("the GPIO line `{line}` is in use, by `{consumer}`: end that program, or unbind that driver")]
+    GpioLineInUse {
+        /// The line.
+        line: String,
+        /// As what its user calls itself.
+        consumer: String,
+    },
     /// The text is no name of an overlay.
     #[error("`{}` is no name for an overlay: {reason}; a plain word is one", name.escape_debug())]
     BadOverlayName {

@@ -16,6 +16,11 @@ pub mod fundamentals {}
 #[doc = include_str!("../guide/gpio.md")]
 pub mod gpio {}
 
+/// A processor in the fabric that is talked to.
+///
+#[doc = include_str!("../guide/microblaze.md")]
+pub mod microblaze {}
+
 /// A driver whose interrupt the loaded overlay may not have.
 ///
 #[doc = include_str!("../guide/optional.md")]

@@ -248,11 +248,10 @@ impl System {
     /// node says, or that it says nothing any more, tells a pin that went from one that never was.
     #[cfg(any(feature = "gpio", feature = "timer"))]
     pub(crate) fn has_pin(&self, cell: &str, window: &str, pin: &str) -> Result<bool> {
-        let class = self.class_dir();
-        if class.join(format!("{cell}!{pin}")).join("hwirq").exists() {
+        if self.lists_pin(cell, pin) {
             return Ok(true);
         }
-        let window = class.join(format!("{cell}!{window}"));
+        let window = self.class_dir().join(format!("{cell}!{window}"));
         let node = window.join("device/of_node");
         let names = fs::read(node.join("interrupt-names")).unwrap_or_default();
         let went = names.split(|&byte| byte == 0).any(|name| name == pin.as_bytes());
@@ -261,6 +260,12 @@ impl System {
             return Err(Error::Gone { name: cell.to_owned() });
         }
         Ok(false)
+    }
+
+    /// Whether the kernel lists this pin now.
+    #[cfg(any(feature = "gpio", feature = "timer"))]
+    pub(crate) fn lists_pin(&self, cell: &str, pin: &str) -> bool {
+        self.class_dir().join(format!("{cell}!{pin}")).join("hwirq").exists()
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {

@@ -156,6 +156,20 @@ impl Mmio {
             .map_err(|error| Error::system("fstat", self.name.as_str(), error))
     }
 
+    /// Fails if the device has left, as far as its file tells: touching registers then would end the process.
+    #[cfg(feature = "microblaze")]
+    pub(crate) fn is_there(&self) -> Result<()> {
+        use std::os::unix::fs::MetadataExt;
+
+        // The kernel takes the file's only name away when the device leaves.
+        if self.metadata()?.nlink() != 0 {
+            return Ok(());
+        }
+        Err(Error::Gone {
+            name: self.name.clone(),
+        })
+    }
+
     /// Whether this is the offset of a register of the window.
     pub(crate) fn check(&self, offset: usize) -> Result<()> {
         if offset % 4 != 0 {

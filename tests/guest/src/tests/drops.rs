@@ -2,24 +2,38 @@
 //! Every future of the crate, dropped wherever it can be suspended, while its event is not there, is there already, is on
 //! its way, or has woken it: nothing stays enabled, and the next wait returns what came, once.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use axirq::Interrupt;
+use axirq::Mmio;
 use axirq::gpio::AxiGpio;
 use axirq::gpio::Button;
 use axirq::gpio::Input;
 use axirq::gpio::Wires;
+use axirq::microblaze::Answers;
+use axirq::microblaze::Reader;
+use axirq::microblaze::Width;
 use axirq::timer::AxiTimer;
 use embedded_hal_async::digital::Wait as _;
 use futures_core::Stream;
+use plsim::models::microblaze::program::INTERRUPTS;
+use plsim::models::microblaze::program::MAILBOX;
+use plsim::models::microblaze::program::STREAMS;
 use tokio::sync::Mutex;
 
+use crate::microblaze;
+use crate::microblaze::COMMAND;
+use crate::microblaze::IOP;
+use crate::microblaze::PIN;
+use crate::microblaze::READ_WORD;
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::LEVEL;
 use crate::rig::LEVEL_INPUT;
+use crate::rig::PATIENCE;
 use crate::rig::Rig;
 use crate::rig::attribute;
 use crate::rig::fabric::Fabric;
@@ -34,6 +48,9 @@ crate::tests![
     waits_for_wires_on_a_level_input,
     waits_for_wires_on_an_edge_input,
     ticks,
+    interrupts_of_a_program,
+    streams_of_a_program,
+    commands_to_a_program,
 ];
 
 type Wait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -391,4 +408,110 @@ fn ticks() {
         case.drop_everywhere(&mut rig).await;
     });
     rig.fabric.lower(TIMER, FREEZE).unwrap();
+}
+
+fn interrupts_of_a_program() {
+    let (mut rig, _overlay) = microblaze::subsystem();
+    let mut iop = microblaze::open_with(MAILBOX, INTERRUPTS);
+    let memory = Mmio::open("iop_pmoda_mb_bram_ctrl").unwrap();
+    let answer = |_: &mut Fabric| {
+        memory.write32(COMMAND, READ_WORD).unwrap();
+        until("the program", || memory.read32(COMMAND).unwrap() == 0);
+    };
+    let interrupt = Mutex::new(iop.interrupt().unwrap());
+    let case = Case {
+        pin: PIN,
+        level_input: None,
+        keeps: true,
+        make: &|| {
+            Box::pin(async { assert_eq!(interrupt.lock().await.wait().await.unwrap().count, 1) })
+        },
+        cause: &answer,
+        clear: &|_| (),
+        noise: &quiet,
+    };
+    run(case.drop_everywhere(&mut rig));
+}
+
+type Stdout<'a> = Mutex<Reader<'a>>;
+
+async fn read_some(stdout: &Stdout<'_>) {
+    let mut bytes = [0; 2];
+    let count = stdout.lock().await.read(&mut bytes).await.unwrap();
+    assert_eq!(&bytes[..count], b"A");
+}
+
+async fn read_exactly(stdout: &Stdout<'_>) {
+    let mut byte = [0];
+    stdout.lock().await.read_exact(&mut byte).await.unwrap();
+    assert_eq!(&byte, b"A");
+}
+
+fn ways_to_read<'a>(stdout: &'a Stdout<'_>) -> [Box<dyn Fn() -> Wait<'a> + 'a>; 2] {
+    [
+        Box::new(|| Box::pin(read_some(stdout))),
+        Box::new(|| Box::pin(read_exactly(stdout))),
+    ]
+}
+
+fn streams_of_a_program() {
+    let (mut rig, _overlay) = microblaze::subsystem();
+    let mut iop = microblaze::open_with(STREAMS, 0);
+    let mut streams = iop.streams(Answers::Interrupt).unwrap();
+    streams.set_timeout(Some(PATIENCE));
+    let stdin = RefCell::new(streams.stdin);
+    let stdout = Mutex::new(streams.stdout);
+    let say = |_: &mut Fabric| assert_eq!(stdin.borrow_mut().try_write(b"a").unwrap(), 1);
+    run(async {
+        for make in ways_to_read(&stdout) {
+            let case = Case {
+                pin: PIN,
+                level_input: None,
+                keeps: true,
+                make: &*make,
+                cause: &say,
+                clear: &|_| (),
+                noise: &quiet,
+            };
+            case.drop_everywhere(&mut rig).await;
+        }
+    });
+}
+
+/// A command that nobody waits for any more is carried out before the next, whose answer is its own.
+fn commands_to_a_program() {
+    let (mut rig, _overlay) = microblaze::subsystem();
+    let mut iop = microblaze::open_with(MAILBOX, INTERRUPTS);
+    let mut mailbox = iop.mailbox(Answers::Interrupt).unwrap();
+    mailbox.set_timeout(Some(PATIENCE));
+    run(async {
+        for hangs in [true, false] {
+            for polls in [0, 1, 3] {
+                for notices in [false, true] {
+                    let what = format!("hangs: {hangs}, {polls} polls, notices: {notices}");
+                    rig.fabric.fault_hang(IOP, hangs).unwrap();
+                    let mut wait: Wait<'_> = Box::pin(async {
+                        assert_eq!(mailbox.read(0, Width::Word).await.unwrap(), 0xb000_0000);
+                    });
+                    for poll in 0..polls {
+                        if poll > 0 {
+                            turn().await;
+                        }
+                        if poll_once(&mut wait).await {
+                            assert!(!hangs, "{what}");
+                            break;
+                        }
+                    }
+                    rig.fabric.fault_hang(IOP, false).unwrap();
+                    if notices {
+                        turn().await;
+                    }
+                    drop(wait);
+                    assert_eq!(attribute(PIN, "state"), "idle", "{what}");
+                    let word = soon(&what, mailbox.read(4, Width::Word)).await.unwrap();
+                    assert_eq!(word, 0xb808_0050, "{what}");
+                }
+            }
+        }
+    });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The crate's examples, run as their readers would.
 
+use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::process::Child;
@@ -12,8 +13,11 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use plsim::models::microblaze::program::STREAMS;
+use plsim::models::microblaze::program::image;
 use serde_json::Value;
 
+use crate::microblaze;
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::Rig;
@@ -31,6 +35,7 @@ crate::tests![
     wait_and_clear_is_never_woken_in_vain,
     button_to_led_lights_each_led_with_its_button,
     wait_pin_tells_of_each_interrupt,
+    microblaze_answers_what_it_is_told,
 ];
 
 const TIMER: &str = "axi_timer_0";
@@ -180,4 +185,17 @@ fn wait_pin_tells_of_each_interrupt() {
             "{line:?}"
         );
     }
+}
+
+fn microblaze_answers_what_it_is_told() {
+    const PROGRAM: &str = "/tmp/streams.bin";
+
+    let (_rig, _overlay) = microblaze::subsystem();
+    fs::write(PROGRAM, image(STREAMS, 0)).unwrap();
+    let (memory, lines, pin) = (microblaze::MEMORY, microblaze::LINES, microblaze::PIN);
+    let said = printed(
+        "microblaze",
+        &[memory, lines, pin, PROGRAM, "hello, fabric"],
+    );
+    assert_eq!(said, "HELLO, FABRIC\n");
 }

@@ -34,6 +34,7 @@ mod irqchip;
 mod level;
 mod lifecycle;
 mod memory;
+mod microblaze;
 mod nodes;
 mod odd_trees;
 mod overlays;
@@ -104,6 +105,7 @@ const ALL: &[&[Test]] = &[
     examples::TESTS,
     gpio::TESTS,
     timer::TESTS,
+    microblaze::TESTS,
     user_overlays::TESTS,
     cli::TESTS,
     budget::TESTS,

@@ -493,6 +493,17 @@ impl<D: Drives> Wire<D> {
     }
 }
 
+#[cfg(feature = "microblaze")]
+impl Wire<super::Output> {
+    /// Writes the wire, if the device is there, and waits until the write has arrived.
+    pub(crate) fn set_for_certain(&self, on: bool) -> Result<()> {
+        self.0.channel.shared.regs.is_there()?;
+        self.set(on)?;
+        // Writes are posted, reads are not, and they do not overtake a write to the same core.
+        self.0.read().map(drop)
+    }
+}
+
 /// Tri-state: see [`Wires<InOut>`].
 impl Wire<InOut> {
     /// Drives the wire with what was last written.

@@ -2,9 +2,6 @@
 //! [`Counter`]: the registers of a timer, and what they do not tell.
 
 use std::num::NonZeroU32;
-use std::os::unix::fs::MetadataExt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -14,14 +11,10 @@ use super::regs;
 use crate::Error;
 use crate::Mmio;
 use crate::Result;
+use crate::owner::Owner;
 
 /// How often the counter is read before we put up with a moment that we were held up in.
 const ROUNDS: usize = 8;
-
-/// The cells that are open, by device and inode of the window's file.
-static OPEN: Mutex<Vec<FileId>> = Mutex::new(Vec::new());
-
-type FileId = (u64, u64);
 
 /// A timer and its owner's record of it.
 #[derive(Debug)]
@@ -31,7 +24,7 @@ pub(super) struct Counter {
     /// The largest value it can count from.
     max: u32,
     run: Option<Run>,
-    _open: Open,
+    _owner: Owner,
 }
 
 /// How a timer runs.
@@ -79,8 +72,7 @@ impl Counter {
     /// Takes the registers of a timer, and stops it.
     pub(super) fn open(registers: Mmio, cell: String, width: u32, is_alone: bool) -> Result<Self> {
         registers.require(if is_alone { regs::END } else { regs::TIMER1 + regs::END })?;
-        let metadata = registers.metadata()?;
-        let open = Open::new((metadata.dev(), metadata.ino())).ok_or_else(|| Error::InUse { cell: cell.clone() })?;
+        let owner = Owner::new(&registers, &cell)?;
         if !is_alone {
             // The two share the interrupt pin.
             registers.write32(regs::TIMER1 + regs::TCSR, regs::TINT)?;
@@ -90,7 +82,7 @@ impl Counter {
             registers,
             max: u32::MAX >> (32 - width.clamp(1, 32)),
             run: None,
-            _open: open,
+            _owner: owner,
         };
         counter.stop()?;
         Ok(counter)
@@ -196,27 +188,4 @@ fn acknowledge(registers: &Mmio, run: &Run) -> Result<Known> {
         }
     }
     Ok(known)
-}
-
-/// A cell that is open; dropping this closes it.
-#[derive(Debug)]
-struct Open(FileId);
-
-impl Open {
-    /// `None` if it is open already.
-    fn new(id: FileId) -> Option<Self> {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.contains(&id) {
-            return None;
-        }
-        open.push(id);
-        Some(Self(id))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|id| *id != self.0);
-    }
 }
