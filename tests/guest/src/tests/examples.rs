@@ -13,10 +13,12 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use plsim::protocol::Way;
 use plsim::models::microblaze::program::STREAMS;
 use plsim::models::microblaze::program::image;
 use serde_json::Value;
 
+use crate::memory;
 use crate::microblaze;
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
@@ -32,6 +34,7 @@ crate::tests![
     driver_class_handles_its_interrupts_in_a_task,
     driver_class_handles_its_interrupts_in_a_thread,
     driver_class_warns_and_refuses_where_there_is_no_interrupt,
+    custom_ip_copies_by_its_own_core,
     wait_and_clear_is_never_woken_in_vain,
     button_to_led_lights_each_led_with_its_button,
     wait_pin_tells_of_each_interrupt,
@@ -147,6 +150,20 @@ fn driver_class_warns_and_refuses_where_there_is_no_interrupt() {
              driver_class: interrupts are not available in this overlay\n"
         );
     }
+}
+
+fn custom_ip_copies_by_its_own_core() {
+    let (mut rig, _overlay) = memory::cells();
+    // A tenth of a second for five bytes: nobody finds them there at the first look.
+    rig.fabric.rate(memory::LOOPBACK, Way::S2mm, 50).unwrap();
+    for blocking in [&["--blocking"][..], &[]] {
+        let arguments = [blocking, &[memory::LOOPBACK, "hello", "", "fabric"]].concat();
+        assert_eq!(printed("custom_ip", &arguments), "hello\n\nfabric\n");
+    }
+    // An interrupt for each text that is not empty, on an edge input.
+    let pin = format!("{}/s2mm_introut", memory::LOOPBACK);
+    assert_eq!(attribute(&pin, "trigger"), "edge");
+    assert_eq!(attribute(&pin, "count"), "4");
 }
 
 fn wait_and_clear_is_never_woken_in_vain() {

@@ -49,7 +49,7 @@ crate::tests![
 ];
 
 /// What goes out comes back.
-const LOOPBACK: &str = "axi_dma_1";
+pub const LOOPBACK: &str = "axi_dma_1";
 const LOOPBACK_DEVICE: &str = "100a0000.dma";
 /// A source of packets, and a sink.
 const ENDS: &str = "axi_dma_0";
@@ -162,7 +162,7 @@ impl Window {
 }
 
 /// The cells, bound.
-fn cells() -> (Rig, Overlay) {
+pub fn cells() -> (Rig, Overlay) {
     let mut rig = Rig::new();
     rig.fabric.reset().unwrap();
     let overlay = Overlay::apply("vendor-data");
