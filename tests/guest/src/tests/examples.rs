@@ -13,9 +13,9 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use plsim::protocol::Way;
 use plsim::models::microblaze::program::STREAMS;
 use plsim::models::microblaze::program::image;
+use plsim::protocol::Way;
 use serde_json::Value;
 
 use crate::memory;
