@@ -60,6 +60,7 @@ crate::tests![
     memory_is_read_and_written_within_its_bounds,
     garbage_of_the_dual_port_memory_does_no_harm,
     overlay_removed_during_a_wait_wakes_it,
+    subsystem_is_found_by_its_names,
     lines_of_a_gpio_driver_do_as_well,
 ];
 
@@ -70,6 +71,8 @@ const DEVICE: &str = "100c0000.axi_bram_ctrl";
 pub const MEMORY: &str = "iop_pmoda/mb_bram_ctrl";
 pub const LINES: &str = "iop_lines";
 pub const PIN: &str = "data_intc/6";
+/// Where the overlay knows it.
+const FLIP_FLOP: &str = "iop_pmoda_dff_en_reset_vector_0/q";
 
 pub const COMMAND: usize = 0xfffc;
 const DATA: usize = 0xf000;
@@ -610,19 +613,44 @@ fn overlay_removed_during_a_wait_wakes_it() {
     assert_eq!(&answer, b"AGAIN");
 }
 
+/// The overlay that knows all that PYNQ has a name for.
+fn named_subsystem() -> (Rig, Overlay) {
+    let mut rig = Rig::new();
+    rig.fabric.reset().unwrap();
+    let overlay = Overlay::apply("iop");
+    for node in [FLIP_FLOP, "iop_pmoda_mb_bram_ctrl/regs", "iop_lines/regs"] {
+        paths::wait_for_node(node);
+    }
+    (rig, overlay)
+}
+
+fn subsystem_is_found_by_its_names() {
+    let (mut rig, _overlay) = named_subsystem();
+    let before = rig.fabric.microblaze(IOP).unwrap().interrupts;
+    let lines = lines();
+    let wiring = Wiring::new(lines.wire(0).unwrap()).ack(lines.wire(1).unwrap());
+    let mut iop = Microblaze::open(MEMORY, wiring).unwrap();
+    assert_eq!(iop.interrupt().expect("its pin").pin(), FLIP_FLOP);
+    iop.run(&program(MAILBOX, INTERRUPTS)).unwrap();
+    let mut mailbox = iop.mailbox(Answers::Interrupt).unwrap();
+    mailbox.set_timeout(Some(PATIENCE));
+    let word = run(mailbox.read(0, Width::Word)).unwrap();
+    assert_eq!(word, 0xb000_0000);
+    assert_eq!(rig.fabric.microblaze(IOP).unwrap().interrupts, before + 1);
+}
+
 fn lines_of_a_gpio_driver_do_as_well() {
     const DRIVER: &str = "gpio-xilinx";
     const GPIO: &str = "100d0000.gpio";
 
-    let (mut rig, overlay) = subsystem();
+    let (mut rig, overlay) = named_subsystem();
     let module = Extra::load(DRIVER, c"");
     hand_over(GPIO, DRIVER).unwrap();
     let chip = Path::new("/dev").join(drivers::child(GPIO, "", "gpiochip"));
     paths::wait_for(&chip);
     let line = |number, level| GpioLine::open(&chip, number, level);
-    let wiring = Wiring::new(line(0, true).unwrap())
-        .ack(line(1, false).unwrap())
-        .pin(PIN);
+    let reset = GpioLine::find("mb_iop_pmoda_reset", true).unwrap();
+    let wiring = Wiring::new(reset).ack(line(1, false).unwrap());
     // Each is one's alone, and there are two.
     for number in [0, 1] {
         let refused = line(number, false).map(drop);
