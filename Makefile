@@ -64,7 +64,8 @@ distclean: clean
 
 else
 
-target := aarch64-unknown-linux-gnu
+machine := $(if $(filter zynq,$(KERNEL)),arm,arm64)
+target := $(if $(filter arm,$(machine)),armv7-unknown-linux-gnueabihf,aarch64-unknown-linux-gnu)
 # Before everything else is built, so that its progress is seen. Empty if it failed.
 ifneq ($(filter demo board board-test kmod lint bindings kmod-clippy,$(MAKECMDGOALS)),)
 kernel := $(shell tests/setup/kernel.sh $(KERNEL))
@@ -78,11 +79,15 @@ endif
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc-14
 # One file a program, whatever the guest's C library.
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS := -C target-feature=+crt-static
+export CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER := arm-linux-gnueabihf-gcc-14
+# io-uring has structures of 64-bit machines, which are the kernel's on all.
+export CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_RUSTFLAGS := -C target-feature=+crt-static \
+	--cfg io_uring_skip_arch_check
 user_cargo := cd userspace && CARGO_TARGET_DIR=$(build)/userspace cargo
 test_cargo := cd tests && CARGO_TARGET_DIR=$(build)/tests cargo
 
 host_programs := $(build)/tests/debug
-guest_programs := $(build)/guest
+guest_programs := $(build)/guest$(if $(filter arm,$(machine)),-arm)
 # Where each shell looks, below share/.
 completions := bash:bash-completion/completions/axirq zsh:zsh/site-functions/_axirq fish:fish/vendor_completions.d/axirq.fish
 examples := $(basename $(notdir $(wildcard userspace/axirq/examples/*.rs)))
@@ -121,7 +126,7 @@ overlays:
 
 # The board, ready to boot. Tests need more of a fabric than one would like to look at.
 design = $(if $(filter board-test,$@),tests,demo)
-board_command = $(host_programs)/board --kernel $(kernel)/vmlinuz --plsim $(host_programs)/plsim \
+board_command = $(host_programs)/board --machine $(machine) --kernel $(kernel)/vmlinuz --plsim $(host_programs)/plsim \
 	--design tests/plsim/designs/$(design).toml --guest-bin $(guest_programs) \
 	--modules $(kmod_build)/axirq.ko,$(kmod_build)/axirq_overlay.ko \
 	$(addprefix --boot-modules ,$(wildcard $(kernel)/modules/*.ko)) \

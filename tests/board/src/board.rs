@@ -18,12 +18,13 @@ use crate::guest::Guest;
 use crate::initramfs::Initramfs;
 use crate::process::{CONTROL_SOCKET, Helper, Workspace, last_lines};
 use crate::protocol::{Event, Request};
-use crate::qemu;
+use crate::qemu::{self, Machine};
 
 /// What a board is made of. All but `qemu` and `dtc` (looked up on the PATH) are files of the build.
 #[derive(Debug, Clone)]
 pub struct Parts {
     pub qemu: PathBuf,
+    pub machine: Machine,
     pub dtc: PathBuf,
     pub kernel: PathBuf,
     pub plsim: PathBuf,
@@ -59,7 +60,8 @@ pub struct Images {
 
 impl Images {
     pub fn build(parts: &Parts, workspace: &Workspace) -> Result<Self> {
-        let device_tree = devicetree::build(&parts.qemu, &parts.dtc, workspace.folder())?;
+        let device_tree =
+            devicetree::build(&parts.qemu, parts.machine, &parts.dtc, workspace.folder())?;
         let initramfs = workspace.path("initramfs.cpio");
         let file =
             fs::File::create(&initramfs).context(|| format!("write {}", initramfs.display()))?;
@@ -150,8 +152,11 @@ impl Board {
             append: parts.append.as_deref(),
         };
         let qemu_log = workspace.log("qemu.log");
-        let (qemu, stdin, stdout) =
-            Helper::start(qemu::boot(&parts.qemu, &boot), &qemu_log, qemu::CURE)?;
+        let (qemu, stdin, stdout) = Helper::start(
+            qemu::boot(&parts.qemu, parts.machine, &boot),
+            &qemu_log,
+            qemu::CURE,
+        )?;
         let mirror = if verbose { Mirror::Stderr } else { Mirror::Off };
         let console = Console::start(
             stdin,
@@ -410,6 +415,7 @@ mod tests {
         }
         Parts {
             qemu: "qemu-system-aarch64".into(),
+            machine: Machine::default(),
             dtc: "dtc".into(),
             kernel: folder.join("vmlinuz"),
             plsim: folder.join("plsim"),

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Context, Error, Result};
-use crate::qemu;
+use crate::qemu::{self, Machine};
 
 const BASE: &str = include_str!("../../../dts/board-base.dts");
 const DTC_CURE: &str = "install the package device-tree-compiler, or name it with --dtc";
 
 /// Makes the blob in `folder` and gives its path.
-pub fn build(qemu: &Path, dtc: &Path, folder: &Path) -> Result<PathBuf> {
+pub fn build(qemu: &Path, machine: Machine, dtc: &Path, folder: &Path) -> Result<PathBuf> {
     let dumped = folder.join("qemu-virt.dtb");
-    run(qemu::dump_device_tree(qemu, &dumped), qemu::CURE)?;
+    run(qemu::dump_device_tree(qemu, machine, &dumped), qemu::CURE)?;
     let mut decompile = Command::new(dtc);
     decompile
         .args(["-q", "-I", "dtb", "-O", "dts", "-o"])
@@ -79,6 +79,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blob = build(
             Path::new("qemu-system-aarch64"),
+            Machine::Arm64,
             Path::new("dtc"),
             folder.path(),
         )
@@ -113,6 +114,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = build(
             Path::new("qemu-system-aarch64"),
+            Machine::Arm64,
             Path::new("/nonexistent/dtc"),
             folder.path(),
         )

@@ -12,6 +12,7 @@ use board::error::{Result, describe};
 use board::guest;
 use board::process::Workspace;
 use board::protocol::{Outcome, Stream};
+use board::qemu::Machine;
 use board::{demo, shell, signals, suite};
 use clap::{Args, Parser, Subcommand};
 
@@ -33,9 +34,12 @@ struct Cli {
 
 #[derive(Args)]
 struct PartsArgs {
-    /// QEMU for arm64, 10.1 or newer
+    /// QEMU for arm64, which can do both machines, 10.1 or newer
     #[arg(long, value_name = "BIN", default_value = "qemu-system-aarch64")]
     qemu: PathBuf,
+    /// The processor, which the kernel and all programs are for
+    #[arg(long, value_enum, default_value_t)]
+    machine: Machine,
     /// The device tree compiler
     #[arg(long, value_name = "BIN", default_value = "dtc")]
     dtc: PathBuf,
@@ -66,7 +70,7 @@ struct PartsArgs {
     /// Folder of overlays (*.dtbo) for the guest's /lib/firmware
     #[arg(long, value_name = "DIR")]
     overlays: Option<PathBuf>,
-    /// A static busybox for arm64
+    /// A static busybox
     #[arg(long, value_name = "FILE")]
     busybox: PathBuf,
 }
@@ -156,6 +160,7 @@ fn complain(error: &str) -> ExitCode {
 fn perform(cli: &Cli, workspace: &Workspace) -> Result<End> {
     let parts = Parts {
         qemu: cli.parts.qemu.clone(),
+        machine: cli.parts.machine,
         dtc: cli.parts.dtc.clone(),
         kernel: cli.parts.kernel.clone(),
         plsim: cli.parts.plsim.clone(),
