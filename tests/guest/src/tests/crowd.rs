@@ -13,6 +13,7 @@ use nix::sys::epoll::EpollEvent;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::epoll::EpollTimeout;
 use nix::sys::resource::Resource;
+use nix::sys::resource::rlim_t;
 use nix::sys::resource::setrlimit;
 
 use crate::rig::EDGE;
@@ -49,7 +50,7 @@ struct Crowd {
 
 impl Crowd {
     fn open(pin: &str, size: usize) -> Self {
-        let limit = size as u64 + 100;
+        let limit = (size + 100) as rlim_t;
         setrlimit(Resource::RLIMIT_NOFILE, limit, limit).unwrap();
         let crowd = Self {
             epoll: Epoll::new(EpollCreateFlags::empty()).unwrap(),

@@ -61,6 +61,12 @@ const PAGE: usize = 4096;
 /// From the kernel's header; the C library's bindings lack it.
 const F_SETSIG: i32 = 10;
 
+/// The kernel's own call: the C library's looks at the lock that it is given, where it is an older one than the kernel's.
+#[cfg(target_pointer_width = "32")]
+const FCNTL: libc::c_long = libc::SYS_fcntl64;
+#[cfg(target_pointer_width = "64")]
+const FCNTL: libc::c_long = libc::SYS_fcntl;
+
 /// How many calls each process makes with each seed.
 const CALLS: u32 = 3_000;
 
@@ -168,7 +174,13 @@ impl Arena {
             8 | 9 => return self.good.wrapping_add(2 * PAGE - random.below(40) as usize),
             _ => return self.good.wrapping_add(random.below(64) as usize),
         };
-        ptr::without_provenance_mut(wild as usize)
+        // In 32 bits, any number may be the address of something of ours: all but those above the vectors.
+        let wild = if cfg!(target_pointer_width = "32") {
+            wild as usize | 0xffff_2000
+        } else {
+            wild as usize
+        };
+        ptr::without_provenance_mut(wild)
     }
 }
 
@@ -181,7 +193,7 @@ fn length(random: &mut Random) -> usize {
             isize::MAX as usize,
             isize::MAX as usize - PAGE,
             1 << 31,
-            1 << 40,
+            (1_u64 << 40) as usize,
         ]),
         _ => random.next() as usize,
     }
@@ -259,7 +271,7 @@ fn command(random: &mut Random) -> u32 {
                 0xc020_660b,
                 0x4004_9409,
                 0xc004_5878,
-            ]) as u32
+            ]) as _
         }
         _ => random.next() as u32,
     }
@@ -305,10 +317,10 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
         match random.below(30) {
             28 | 29 => lend(fd, arena, random),
             0 | 1 => i64::from(libc::ioctl(fd, command(random) as _, at)),
-            2 => i64::from(libc::ioctl(fd, command(random) as _, word)),
+            2 => i64::from(libc::ioctl(fd, command(random) as _, word as usize)),
             3 | 4 => read(target, arena, random),
             5 => libc::read(fd, at.cast(), size) as i64,
-            6 => libc::pread(fd, at.cast(), size, position) as i64,
+            6 => libc::pread64(fd, at.cast(), size, position) as i64,
             7 => {
                 let vectors = [
                     libc::iovec {
@@ -323,16 +335,17 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
                 let count = random.below(3) as i32;
                 match random.below(4) {
                     0 => libc::readv(fd, vectors.as_ptr(), count) as i64,
-                    1 => libc::preadv(fd, vectors.as_ptr(), count, position) as i64,
+                    1 => libc::preadv64(fd, vectors.as_ptr(), count, position) as i64,
                     2 => libc::readv(fd, at.cast(), word as i32) as i64,
                     _ => refused_on_pins(target, libc::writev(fd, vectors.as_ptr(), count) as i64),
                 }
             }
             8 => refused_on_pins(target, libc::write(fd, at.cast(), size) as i64),
-            9 => refused_on_pins(target, libc::pwrite(fd, at.cast(), size, position) as i64),
-            10 => libc::lseek(fd, position, random.below(7) as i32),
+            9 => refused_on_pins(target, libc::pwrite64(fd, at.cast(), size, position) as i64),
+            10 => libc::lseek64(fd, position, random.below(7) as i32),
             11..=14 => map(target, arena, random),
-            15 => i64::from(libc::fcntl(
+            15 => libc::syscall(
+                FCNTL,
                 fd,
                 *random.pick(&[
                     libc::F_GETFL,
@@ -348,7 +361,7 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
                     libc::F_ADD_SEALS,
                 ]),
                 at,
-            )),
+            ) as i64,
             16 => {
                 let others = libc::O_APPEND | libc::O_ASYNC | libc::O_DIRECT | libc::O_NOATIME;
                 // Blocking once in a while; signals end that.
@@ -370,7 +383,7 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
                     revents: 0,
                 }; 2];
                 fds[1].events = 0;
-                i64::from(libc::poll(fds.as_mut_ptr(), random.below(3), 0))
+                i64::from(libc::poll(fds.as_mut_ptr(), random.below(3) as _, 0))
             }
             18 => watch(fd, random),
             19 => {
@@ -390,17 +403,18 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
                     ) as i64,
                 }
             }
-            20 => i64::from(libc::fallocate(
+            20 => i64::from(libc::fallocate64(
                 fd,
                 word as i32 & 0x7f,
                 position,
                 size as i64,
             )),
-            21 => i64::from(libc::ftruncate(fd, position)),
-            22 => i64::from(match random.below(4) {
+            21 => i64::from(libc::ftruncate64(fd, position)),
+            22 => i64::from(match random.below(5) {
                 0 => libc::fsync(fd),
                 1 => libc::fdatasync(fd),
-                2 => libc::posix_fadvise(fd, position, size as i64, random.below(8) as i32),
+                2 => libc::posix_fadvise64(fd, position, size as i64, random.below(8) as i32),
+                3 => libc::sync_file_range(fd, position, size as i64, word as u32 & 7),
                 _ => libc::syncfs(fd),
             }),
             23 => {
@@ -437,7 +451,6 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
                     libc::SYS_getdents64,
                     libc::SYS_fchdir,
                     libc::SYS_readahead,
-                    libc::SYS_sync_file_range,
                     libc::SYS_vmsplice,
                     libc::SYS_tee,
                     libc::SYS_finit_module,
@@ -450,7 +463,7 @@ fn call(targets: &[Target], arena: &Arena, pipe: [RawFd; 2], random: &mut Random
                 at,
                 size,
                 position,
-            ),
+            ) as i64,
         }
     }
 }
@@ -491,7 +504,7 @@ fn map(target: &Target, arena: &Arena, random: &mut Random) -> i64 {
         return 0;
     }
     // SAFETY: At an address of the kernel's choice, or in the arena's room.
-    let mapped = unsafe { libc::mmap(at.cast(), length, protection, flags, fd, position) };
+    let mapped = unsafe { libc::mmap64(at.cast(), length, protection, flags, fd, position) };
     if mapped == libc::MAP_FAILED {
         return -1;
     }

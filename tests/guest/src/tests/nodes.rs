@@ -403,18 +403,24 @@ fn group_opens_the_nodes_it_was_given_and_no_others() {
     assert_eq!(mode(&paths::node(LEVEL)), 0o600);
 }
 
-/// A section of a 64-bit, little-endian object file.
+/// A section of a little-endian object file.
 fn elf_section<'a>(file: &'a [u8], name: &str) -> &'a [u8] {
+    // Bytes of an address, and where they are: the section headers, their size, number and names; a header's section.
+    let (word, [headers, size, count, names, at, length]) = match file[4] {
+        1 => (4, [0x20, 0x2e, 0x30, 0x32, 0x10, 0x14]),
+        2 => (8, [0x28, 0x3a, 0x3c, 0x3e, 0x18, 0x20]),
+        class => panic!("an object file of class {class}"),
+    };
     let number = |at: usize, length: usize| {
         let mut bytes = [0; 8];
         bytes[..length].copy_from_slice(&file[at..at + length]);
         usize::try_from(u64::from_le_bytes(bytes)).unwrap()
     };
-    let headers = number(0x28, 8);
-    let [size, count, names] = [0x3a, 0x3c, 0x3e].map(|at| number(at, 2));
+    let headers = number(headers, word);
+    let [size, count, names] = [size, count, names].map(|at| number(at, 2));
     let content = |index: usize| {
         let header = headers + index * size;
-        &file[number(header + 0x18, 8)..][..number(header + 0x20, 8)]
+        &file[number(header + at, word)..][..number(header + length, word)]
     };
     (0..count)
         .find(|index| {

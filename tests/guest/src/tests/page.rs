@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A line's page: read-only, one page, and true.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::mman::MapFlags;
@@ -46,7 +48,7 @@ fn page_can_only_be_mapped_as_promised() {
         Errno::EINVAL
     );
     assert_eq!(
-        refused(PAGE, read, MapFlags::MAP_SHARED, PAGE as i64),
+        refused(PAGE, read, MapFlags::MAP_SHARED, PAGE as _),
         Errno::EINVAL
     );
     assert_eq!(
@@ -100,7 +102,7 @@ fn fresh_page_says_what_the_line_is() {
 
 fn monotonic() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
-    now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+    Duration::from(now).as_nanos() as u64
 }
 
 fn page_follows_the_interrupts() {

@@ -526,7 +526,10 @@ fn run(rig: &mut Rig, demo: &mut Option<Overlay>, devices: Devices, seed: u64) {
         threads.push(scope.spawn(move || waiter.wait(waited_for, seed)));
         let end = Instant::now() + duration();
         let mut progress = (0, Instant::now());
-        while Instant::now() < end {
+        // On a slow board longer: until something was tried.
+        while Instant::now() < end || devices == Devices::Stay && !enough(&mut rig.fabric, &before)
+        {
+            assert!(end.elapsed() < 2 * PATIENCE, "hardly an edge comes");
             match random.below(12) {
                 0..=3 => rig.fabric.raise_input(LEVEL_INPUT),
                 4..=6 => rig.fabric.lower_input(LEVEL_INPUT),
@@ -575,7 +578,6 @@ fn run(rig: &mut Rig, demo: &mut Option<Overlay>, devices: Devices, seed: u64) {
             until(&format!("{pin} to count {sent} edges"), || {
                 sequence_of(pin) - sequence == sent
             });
-            assert!(sent > 100, "only {sent} edges came");
         }
     }
     for slot in &world.slots {
@@ -590,6 +592,14 @@ fn run(rig: &mut Rig, demo: &mut Option<Overlay>, devices: Devices, seed: u64) {
 
 fn sequence_of(pin: &str) -> u64 {
     attribute(pin, "count").parse().unwrap()
+}
+
+/// Whether a good number of edges came on each of [`EDGES`], of which so many had been sent before.
+fn enough(fabric: &mut Fabric, before: &[(u64, u64); EDGES.len()]) -> bool {
+    EDGES
+        .iter()
+        .zip(before)
+        .all(|((_, input), (_, sent))| raised(fabric, *input) - sent > 100)
 }
 
 fn raised(fabric: &mut Fabric, input: u32) -> u64 {

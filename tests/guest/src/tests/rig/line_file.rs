@@ -171,7 +171,7 @@ impl LineFile {
         length: usize,
         protection: ProtFlags,
         flags: MapFlags,
-        offset: i64,
+        offset: libc::off_t,
     ) -> nix::Result<Mapping> {
         Mapping::new(
             &self.0,
@@ -207,7 +207,7 @@ impl Mapping {
         length: NonZeroUsize,
         protection: ProtFlags,
         flags: MapFlags,
-        offset: i64,
+        offset: libc::off_t,
     ) -> nix::Result<Self> {
         // SAFETY: At an address of the kernel's choice: nothing of ours is replaced.
         let at = unsafe { mmap(None, length, protection, flags, file, offset) }?;
