@@ -150,11 +150,10 @@ view:
 test:
 	@TEST_FILTER="$(TESTS)" BUILD=$(build) tests/setup/test.sh
 
-# The board's tests on one kernel. Checks of the debug kernel take their time.
+# The board's tests on one kernel.
 .PHONY: board-test
 board-test: kmod tools guest overlays
-	@$(board_command) test --filter "$(TESTS)" --timeout $(if $(filter debug,$(KERNEL)),600,120) \
-		--outcomes $(build)/outcomes-$(KERNEL)
+	@$(board_command) test --filter "$(TESTS)" --outcomes $(build)/outcomes-$(KERNEL)
 
 lint:
 	@$(user_cargo) fmt --all --check

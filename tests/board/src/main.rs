@@ -93,8 +93,9 @@ enum Verb {
         /// Only tests with this in their name
         #[arg(long, value_name = "TEXT", default_value = "")]
         filter: String,
-        /// Seconds until a test is killed
-        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        /// Seconds until a test is killed. By default more than any takes on a processor that is emulated, on a busy host,
+        /// by a kernel that checks everything: it ends what hangs
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
         timeout: u64,
         /// Replay what a test did by chance: the seed that it named when it failed
         #[arg(long, value_name = "NUMBER")]

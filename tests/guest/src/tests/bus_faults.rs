@@ -67,7 +67,7 @@ fn bus_that_dies_shuts_the_controller_off_and_it_recovers() {
     rig.log.expect(DEAD);
     rig.log.expect_within(
         "interrupts in a row with nothing pending: shut off",
-        5 * PATIENCE,
+        15 * PATIENCE,
     );
     assert!(edge.page().snapshot().sequence <= 2 && level.page().snapshot().sequence == 1);
     // Off it is, though the wire is still high.
