@@ -14,12 +14,14 @@ export AXIRQ_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/axirq
 define HELP
 make demo        boot the emulated board; buttons light LEDs through tokio futures, and you watch
 make test        every test: host, emulated board; ends with "N passed, N failed"
+make test-all    the same on every kernel and processor there is; hours, where the first run builds two more kernels
 make board       a shell on the emulated board, modules and tools at hand; Ctrl-] shows its buttons and LEDs
 make view        the same view in a terminal of its own: buttons to press, LEDs, interrupts that count
 make kmod        the kernel modules, for the board's kernel
 make kmod KDIR=/path/to/kernel/build [ARCH=arm64 CROSS_COMPILE=… CC=…]
                  the kernel modules for another kernel, with this host's own tools
 make userspace   the crate and the command line tool, for the board; its manual and its completions
+                 (ARCH=arm: for ARMv7, also with install and install-userspace)
 make overlays    the device-tree overlays (.dtbo)
 make install     KDIR=… [DESTDIR=…]: the modules, into the kernel's module folder, and all of install-userspace
 make install-userspace [DESTDIR=…] [PREFIX=/usr/local]
@@ -32,24 +34,33 @@ make distclean   clean, and remove the cache ($(AXIRQ_CACHE))
 
 KERNEL=name      with demo, board, kmod: the board's kernel; stock (Debian's newest, the default),
                  lts (6.12 as PetaLinux has it, with CONFIG_RUST), vendor (the same without, and
-                 hardened) or debug (the newest, with every check): built once
-KERNELS="names"  with test: on these kernels, one after the other; all but vendor are the default
+                 hardened), zynq (the same for 32-bit Arm) or debug (the newest, with every check):
+                 built once; stock-32 is stock with 32-bit programs
+KERNELS="names"  with test: on these kernels, one after the other; stock, lts and debug are the default
 TESTS=text       with test: only the board tests whose name contains the text
 KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
 CONTROL=socket   with view: which board, if several run
 endef
 export HELP
 
-.PHONY: help demo test board view kmod userspace overlays install install-userspace lint bindings doc clean distclean
+.PHONY: help demo test test-all board view kmod userspace overlays install install-userspace lint bindings doc clean distclean
 help:
 	@echo "$$HELP"
 
 KERNEL ?= stock
+# Those of a plain make test fit into the time that CI has.
 KERNELS ?= stock lts debug
+test-all: KERNELS := stock stock-32 zynq vendor lts debug
 export KERNELS
 
+# What the board's processor is, and what programs are for.
+machine := $(if $(filter zynq,$(KERNEL)),arm,arm64)
+for_users := $(filter userspace install install-userspace,$(MAKECMDGOALS))
+programs := $(if $(filter zynq %-32,$(KERNEL))$(if $(for_users),$(filter arm,$(ARCH))),arm,arm64)
+target := $(if $(filter arm,$(programs)),armv7-unknown-linux-gnueabihf,aarch64-unknown-linux-gnu)
+
 build := $(CURDIR)/.build
-inside := demo test board view userspace overlays lint bindings doc $(if $(KDIR),,kmod)
+inside := demo test test-all board view userspace overlays lint bindings doc $(if $(KDIR),,kmod)
 
 ifeq ($(AXIRQ_INSIDE),)
 
@@ -64,11 +75,9 @@ distclean: clean
 
 else
 
-machine := $(if $(filter zynq,$(KERNEL)),arm,arm64)
-target := $(if $(filter arm,$(machine)),armv7-unknown-linux-gnueabihf,aarch64-unknown-linux-gnu)
 # Before everything else is built, so that its progress is seen. Empty if it failed.
-ifneq ($(filter demo board board-test kmod lint bindings kmod-clippy,$(MAKECMDGOALS)),)
-kernel := $(shell tests/setup/kernel.sh $(KERNEL))
+ifneq ($(filter demo board board-test zc702-test kmod lint bindings kmod-clippy,$(MAKECMDGOALS)),)
+kernel := $(shell tests/setup/kernel.sh $(KERNEL:-32=))
 ifeq ($(kernel),)
 $(error no kernel: see above)
 endif
@@ -87,7 +96,7 @@ user_cargo := cd userspace && CARGO_TARGET_DIR=$(build)/userspace cargo
 test_cargo := cd tests && CARGO_TARGET_DIR=$(build)/tests cargo
 
 host_programs := $(build)/tests/debug
-guest_programs := $(build)/guest$(if $(filter arm,$(machine)),-arm)
+guest_programs := $(build)/guest$(if $(filter arm,$(programs)),-arm)
 # Where each shell looks, below share/.
 completions := bash:bash-completion/completions/axirq zsh:zsh/site-functions/_axirq fish:fish/vendor_completions.d/axirq.fish
 examples := $(basename $(notdir $(wildcard userspace/axirq/examples/*.rs)))
@@ -147,13 +156,17 @@ view:
 		{ echo "axirq: start a board first, in another terminal: make board" >&2; exit 1; }
 	@$(host_programs)/board-view $(if $(CONTROL),--control $(CONTROL))
 
-test:
+test test-all:
 	@TEST_FILTER="$(TESTS)" BUILD=$(build) tests/setup/test.sh
 
+.PHONY: board-test zc702-test
 # The board's tests on one kernel.
-.PHONY: board-test
 board-test: kmod tools guest overlays
 	@$(board_command) test --filter "$(TESTS)" --outcomes $(build)/outcomes-$(KERNEL)
+
+# The modules on another board, a Zynq-7000 with its own tree.
+zc702-test: kmod guest
+	@tests/setup/zc702-test.sh $(kernel) $(kmod_build) $(guest_programs)
 
 lint:
 	@$(user_cargo) fmt --all --check
@@ -183,7 +196,7 @@ DESTDIR := $(or $(DESTDIR),$(INSTALL_MOD_PATH))
 export INSTALL_MOD_PATH := $(or $(INSTALL_MOD_PATH),$(DESTDIR))
 
 PREFIX ?= /usr/local
-command := $(build)/userspace/aarch64-unknown-linux-gnu/release/axirq
+command := $(build)/userspace/$(target)/release/axirq
 install-userspace:
 	@install -D -m 644 userspace/udev/60-axirq.rules $(DESTDIR)/usr/lib/udev/rules.d/60-axirq.rules
 	@if [ -e $(command) ] && [ -e $(build)/share ]; then \

@@ -83,6 +83,13 @@ public_api() {
 		tests/setup/public-api.py "$BUILD/userspace-json/doc/axirq.json" std core alloc futures_core embedded_hal embedded_hal_async
 }
 
+# All that runs on a 32-bit processor.
+arm_clippy() {
+	crate_clippy --target armv7-unknown-linux-gnueabihf --all-features &&
+		(cd tests && CARGO_TARGET_DIR=$BUILD/tests cargo clippy --quiet --locked -p guest \
+			--target armv7-unknown-linux-gnueabihf -- -D warnings)
+}
+
 # The root's compiler is the oldest that the crate asks for, so that whatever is built here shows it to be true.
 oldest_compiler() {
 	local stated root
@@ -123,12 +130,15 @@ if [ -z "${TEST_FILTER:-}" ]; then
 	check "what is installed without a kernel" installs
 	check "the udev rule" udevadm verify --no-summary userspace/udev/60-axirq.rules
 	check "the crate with each feature alone, and with none" features_alone
-	check "the crate on 32-bit Arm" crate_clippy --target armv7-unknown-linux-gnueabihf --all-features
+	check "the crate and the board's tests on 32-bit Arm" arm_clippy
 	check "the crate's public API" public_api
 	check "the oldest compiler is the stated one" oldest_compiler
 fi
 for kernel in $KERNELS; do
 	suite "the emulated board, kernel $kernel" "$board_counts" make board-test KERNEL="$kernel" TESTS="${TEST_FILTER:-}"
+	if [ "$kernel" = zynq ] && [ -z "${TEST_FILTER:-}" ]; then
+		check "a Zynq-7000 with mainline's tree of the ZC702" make zc702-test KERNEL=zynq
+	fi
 done
 
 # A test that every kernel lacks something for is no test.
