@@ -199,10 +199,10 @@
  * The memory outlives the core's access to it. Whenever it goes without FREE, be it
  * with the file (close(), a killed process; "last" as for a line) or because the
  * device is unbound, the driver first stops the core as SET_STOP has said: each
- * step writes a register, then waits until the register answers. A core that does
- * not stop within a second keeps its memory until the next boot, and the log says
- * how much. FREE stops nothing: it is for memory that the core has no address of any
- * more.
+ * step writes a register, then waits until the register answers. A core that takes
+ * more than a second for a step keeps its memory until the next boot, and the log
+ * says how much. FREE stops nothing: it is for memory that the core has no address
+ * of any more.
  *
  * Once the device is gone the memory goes as register windows do: touching a mapping
  * raises SIGBUS.

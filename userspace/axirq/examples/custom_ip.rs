@@ -7,6 +7,7 @@
 
 use std::process::ExitCode;
 
+use axirq::Error;
 use axirq::Interrupt;
 use axirq::Mmio;
 use axirq::Result;
@@ -132,8 +133,16 @@ impl Copier {
 
     fn reset(&self) -> Result<()> {
         self.registers.write32(regs::CR, regs::RESET)?;
-        while self.registers.read32(regs::CR)? & regs::RESET != 0 {}
-        Ok(())
+        // It takes microseconds, unless the bus answers nonsense.
+        for _ in 0..1000 {
+            if self.registers.read32(regs::CR)? & regs::RESET == 0 {
+                return Ok(());
+            }
+        }
+        Err(Error::StuckStatus {
+            cell: self.registers.name().to_owned(),
+            register: "DMACR",
+        })
     }
 }
 

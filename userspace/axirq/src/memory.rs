@@ -29,8 +29,7 @@
 //! It is the kernel that frees it, and no sooner than the core is kept from it: a [`Pool`] is told how to stop the core
 //! ([`Step`]). When the process ends, however it does, or when the overlay is removed, the kernel takes these steps
 //! first; a core that does not stop keeps its memory until the next boot. A buffer that is dropped before is freed at
-//! once: the core must not reach it any more. The drivers of this crate (`dma`, `video`) see to that by ownership; with
-//! a core of your own it is up to you, as is all that its registers are told.
+//! once: the core must not reach it any more. That is up to the driver, as is all that its registers are told.
 //!
 //! # Once the overlay is removed
 //!
