@@ -22,6 +22,7 @@ use crate::{
     registry::{Cell, Shared, SHARED},
 };
 use core::{ffi::CStr, fmt::Write};
+use master::Master;
 use names::Name;
 
 /// What windows are named, with a number from the second on.
@@ -51,11 +52,12 @@ impl platform::Driver for IpCore {
         // Before anything is claimed: the controller may be late.
         let interrupts = interrupts(&log, &node)?;
         let clocks = Clocks::enable(device)?;
-        reach(device, &log, &node);
+        let reach = reach(device, &log, &node);
         let cell = shared.cells.claim(&log, &node)?;
-        let (regions, windows) = windows(shared, &log, &node, cell.name())?;
+        let (regions, windows) = windows(shared, &log, &node, cell.name(), reach)?;
         if interrupts.is_empty() && windows.is_empty() {
-            if node.is_leaving() {
+            if regions.is_empty() && device.has_registers() {
+                // Its overlay is being removed, which takes a node's properties before its device.
                 return Err(code::ENODEV);
             }
             dev_err!(log, "neither interrupts nor reg: nothing to offer");
@@ -116,19 +118,30 @@ fn interrupts(log: &Device, node: &Node<'_>) -> Result<KVec<u32>> {
     Ok(interrupts)
 }
 
-/// Takes note of how far the core reaches if it is a bus master.
-fn reach(device: &platform::Device<'_>, log: &Device, node: &Node<'_>) {
+/// The last address that the core reaches if it is a bus master.
+fn reach(device: &platform::Device<'_>, log: &Device, node: &Node<'_>) -> u64 {
+    const USUAL: u64 = u32::MAX as u64;
+
     let Some(bits) = node.u32(c"xlnx,addrwidth") else {
-        return;
+        return USUAL;
     };
+    if !(1..=64).contains(&bits) {
+        dev_warn!(
+            log,
+            "xlnx,addrwidth is {}, no number of address bits: taken for 32",
+            bits
+        );
+        return USUAL;
+    }
     if let Err(error) = dma::set_address_width(device, bits) {
         dev_warn!(
             log,
-            "xlnx,addrwidth of {} bits cannot be had ({}): memory comes from the first 4 GiB",
+            "xlnx,addrwidth: there may be no memory that {} address bits reach ({}): what lies beyond is not lent",
             bits,
             error.to_errno()
         );
     }
+    u64::MAX >> (64 - bits)
 }
 
 /// The pin's port name on the block; its number if the node names none, or one that is taken.
@@ -164,7 +177,13 @@ fn pin_name(log: &Device, node: &Node<'_>, index: u32, taken: &[Name]) -> Name {
 type Windows = (KVec<Region>, KVec<window::Published>);
 
 /// Claims the node's windows. One that is no whole pages is claimed but not offered.
-fn windows(shared: &Shared, log: &Device, node: &Node<'_>, cell: &Name) -> Result<Windows> {
+fn windows(
+    shared: &Shared,
+    log: &Device,
+    node: &Node<'_>,
+    cell: &Name,
+    reach: u64,
+) -> Result<Windows> {
     let mut regions = KVec::new();
     let mut windows = KVec::new();
     for index in 0.. {
@@ -200,7 +219,8 @@ fn windows(shared: &Shared, log: &Device, node: &Node<'_>, cell: &Name) -> Resul
             0 => write!(name, "regs"),
             more => write!(name, "regs{}", more),
         };
-        let window = window::Window::new(*cell, name, window, log.clone())?;
+        let master = Master::new(log.clone(), reach)?;
+        let window = window::Window::new(*cell, name, window, master)?;
         windows.push(window.publish(shared, log)?, GFP_KERNEL)?;
     }
     Ok((regions, windows))

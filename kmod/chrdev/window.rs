@@ -31,12 +31,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(cell: Name, name: Name, window: Revocable, device: Device) -> Result<Self> {
+    pub(crate) fn new(cell: Name, name: Name, window: Revocable, master: Master) -> Result<Self> {
         Ok(Self {
             cell,
             name,
             window: Arc::new(window, GFP_KERNEL)?,
-            master: Master::new(device)?,
+            master,
             files: AtomicU64::new(0),
         })
     }

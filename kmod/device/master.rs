@@ -78,6 +78,8 @@ pub(crate) struct Master(Mutex<State>);
 struct State {
     /// `None` once the device has left.
     device: Option<Device>,
+    /// The last address that the core reaches.
+    reach: u64,
     lender: Option<Lender>,
 }
 
@@ -101,9 +103,10 @@ pub(crate) struct Lent {
 }
 
 impl Master {
-    pub(crate) fn new(device: Device) -> Result<Self> {
+    pub(crate) fn new(device: Device, reach: u64) -> Result<Self> {
         let state = State {
             device: Some(device),
+            reach,
             lender: None,
         };
         Ok(Self(Mutex::new(state, Class::MASTER)?))
@@ -141,6 +144,10 @@ impl Master {
         }
         let memory = Coherent::new(device, size)?;
         let (size, address) = (memory.size() as u64, memory.address());
+        // The kernel knows what the core reaches, unless it has no such memory at all.
+        if address + (size - 1) > state.reach {
+            return Err(code::ENOMEM);
+        }
         Ok(Lent {
             size,
             address,

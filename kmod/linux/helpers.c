@@ -813,6 +813,11 @@ bool axirq_copy_from_user(void *to, const void __user *from, size_t n)
 	return !copy_from_user(to, from, n);
 }
 
+bool axirq_platform_has_memory(struct platform_device *pdev)
+{
+	return platform_get_resource(pdev, IORESOURCE_MEM, 0);
+}
+
 /* Mappings */
 
 unsigned long axirq_page_size(void)

@@ -97,6 +97,7 @@ void axirq_list_move(struct list_head *entry, struct list_head *after);
 void axirq_list_del(struct list_head *entry);
 void axirq_init_work(struct work_struct *work, work_func_t function);
 bool axirq_queue_work(struct work_struct *work);
+bool axirq_platform_has_memory(struct platform_device *pdev);
 void axirq_usleep(unsigned long microseconds);
 void axirq_cond_resched(void);
 

@@ -72,12 +72,6 @@ impl Node<'_> {
         (count == 1).then(|| unsafe { from_c_str(value) }.to_bytes())
     }
 
-    /// Whether its overlay is being removed, which takes a node's properties before its device:
-    /// there is no device for a node without this one.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.string(c"compatible", 0).is_none()
-    }
-
     /// How many interrupts the node lists.
     pub(crate) fn interrupt_count(&self) -> u32 {
         // SAFETY: The node is valid.

@@ -66,6 +66,12 @@ impl Device<'_> {
         (!node.is_null()).then(|| unsafe { Node::from_raw(node) })
     }
 
+    /// Whether its node had registers when the device was made of it.
+    pub(crate) fn has_registers(&self) -> bool {
+        // SAFETY: The device is valid during probe, and keeps its resources.
+        unsafe { bindings::axirq_platform_has_memory(self.raw) }
+    }
+
     /// A reference that may be kept.
     pub(crate) fn device(&self) -> device::Device {
         // SAFETY: The device is valid during probe.

@@ -37,6 +37,7 @@ crate::tests![
     core_moves_what_the_program_wrote,
     memory_is_zeroed_apart_and_whole_pages,
     memory_runs_out_and_comes_back,
+    core_gets_no_memory_that_it_does_not_reach,
     one_at_a_time_lends_memory,
     requests_that_make_no_sense_are_refused,
     only_own_memory_is_mapped,
@@ -298,6 +299,29 @@ fn memory_runs_out_and_comes_back() {
     assert!(counts[2] >= counts[0] / 2, "{counts:?}");
     for _ in 0..100 {
         pool.allocate(PIECE).unwrap()[0] = 1;
+    }
+}
+
+fn core_gets_no_memory_that_it_does_not_reach() {
+    let mut rig = Rig::new();
+    announce("xlnx,addrwidth");
+    let _overlay = Overlay::apply("narrow-masters");
+    for cell in ["narrow_dma", "wide_dma", "odd_dma"] {
+        paths::wait_for_node(&format!("{cell}/regs"));
+    }
+    rig.log
+        .expect("xlnx,addrwidth is 65, no number of address bits: taken for 32");
+    // The board's memory begins at 1 GiB.
+    let memory = rig.fabric.memory().unwrap();
+    assert!(memory.iter().all(|piece| piece.address >= 1 << 30));
+    let narrow = Mmio::open("narrow_dma").unwrap();
+    let pool = Pool::new(&narrow, &RESET_CORE).unwrap();
+    let error = pool.allocate(1).unwrap_err();
+    assert!(matches!(error, Error::NoMemory { .. }), "{error}");
+    for cell in ["wide_dma", "odd_dma"] {
+        let core = Mmio::open(cell).unwrap();
+        let pool = Pool::new(&core, &RESET_CORE).unwrap();
+        assert!(pool.allocate(1).unwrap().address() >= 1 << 30, "{cell}");
     }
 }
 
