@@ -312,6 +312,150 @@ pub enum Error {
         /// How much was asked for, in bytes.
         size: usize,
     },
+    /// The core was made with scatter-gather, which is not supported.
+    #[error(
+        "`{cell}` is made with scatter-gather, which axirq does not drive: untick \"Enable Scatter Gather Engine\" in the \
+         block design"
+    )]
+    ScatterGather {
+        /// The cell.
+        cell: String,
+    },
+    /// The core was made without this channel.
+    #[error("`{cell}` has no {channel} channel: enable it in the block design")]
+    NoDmaChannel {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
+    /// Somebody has this channel.
+    #[error("the {channel} channel of `{cell}` is in use already: drop that handle first")]
+    ChannelInUse {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
+    /// A transfer was started that nobody has waited for.
+    #[error("the {channel} channel of `{cell}` has a transfer already: wait for it, or reset the core, then wait")]
+    TransferRuns {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
+    /// No transfer was started.
+    #[error("the {channel} channel of `{cell}` has no transfer to wait for: start one first")]
+    NoTransfer {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
+    /// The memory was allocated for another core.
+    #[error("the buffer is not memory of `{cell}`: take one that its own `allocate` returned")]
+    ForeignBuffer {
+        /// The cell.
+        cell: String,
+    },
+    /// There is nothing to transfer.
+    #[error("a transfer of 0 bytes: `{cell}` moves at least 1")]
+    EmptyTransfer {
+        /// The cell.
+        cell: String,
+    },
+    /// The range is not one of the buffer.
+    #[error("bytes {start} to {end} are not inside of the buffer for `{cell}`, which has {size}")]
+    OutsideBuffer {
+        /// The cell.
+        cell: String,
+        /// Where the range begins.
+        start: usize,
+        /// Where it ends.
+        end: usize,
+        /// The buffer's size in bytes.
+        size: usize,
+    },
+    /// The core cannot count so many bytes.
+    #[error(
+        "`{cell}` moves {longest} bytes at once, not {bytes}: take several transfers, or make its \"Width of Buffer Length \
+         Register\" larger in the block design"
+    )]
+    TransferTooLong {
+        /// The cell.
+        cell: String,
+        /// What was asked for.
+        bytes: usize,
+        /// The longest possible.
+        longest: usize,
+    },
+    /// The core does not begin at such an address.
+    #[error(
+        "`{cell}` does not begin at {address:#x}: begin at a multiple of {alignment}, or enable \"Allow Unaligned \
+         Transfers\" in the block design"
+    )]
+    UnalignedTransfer {
+        /// The cell.
+        cell: String,
+        /// The address on its bus.
+        address: u64,
+        /// What it is to be a multiple of.
+        alignment: u64,
+    },
+    /// The core's data mover has failed (DMAIntErr).
+    #[error(
+        "the data mover of `{cell}` has failed while sending (DMAIntErr); the core was reset: do the properties of its \
+         device-tree node fit the design?"
+    )]
+    DmaInternal {
+        /// The cell.
+        cell: String,
+    },
+    /// The packet goes on beyond what was to be filled (DMAIntErr).
+    #[error(
+        "`{cell}` was given {bytes} bytes to receive into, and the packet is longer (DMAIntErr); the core was reset: \
+         receive into more, or end the packets (TLAST) earlier"
+    )]
+    PacketTooLong {
+        /// The cell.
+        cell: String,
+        /// What there was to be filled.
+        bytes: usize,
+    },
+    /// What answered at the address has refused (DMASlvErr).
+    #[error(
+        "memory refused an access of the {channel} channel of `{cell}` (DMASlvErr); the core was reset: is a firewall or \
+         protection unit (XMPU, XPPU) in its way?"
+    )]
+    DmaSlave {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
+    /// Nothing answers at the address (DMADecErr).
+    #[error(
+        "nothing answers the {channel} channel of `{cell}` at the buffer's address (DMADecErr); the core was reset: assign \
+         all of the memory to it in the address editor, or say what it reaches (`dma-ranges`, `xlnx,addrwidth`)"
+    )]
+    DmaDecode {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
+    /// The core was reset before the transfer was complete.
+    #[error(
+        "the transfer on the {channel} channel of `{cell}` was ended by a reset of the core, which an error on its other \
+         channel takes, too: start it again"
+    )]
+    TransferReset {
+        /// The cell.
+        cell: String,
+        /// `send` (MM2S) or `receive` (S2MM).
+        channel: &'static str,
+    },
     /// The bytes are nothing that a MicroBlaze could run.
     #[error("`{program}` is no program for a MicroBlaze: {reason}")]
     BadProgram {

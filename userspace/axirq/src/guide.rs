@@ -21,6 +21,11 @@ pub mod gpio {}
 #[doc = include_str!("../guide/microblaze.md")]
 pub mod microblaze {}
 
+/// Bytes from memory to a stream of the fabric, and back.
+///
+#[doc = include_str!("../guide/dma.md")]
+pub mod dma {}
+
 /// A driver whose interrupt the loaded overlay may not have.
 ///
 #[doc = include_str!("../guide/optional.md")]

@@ -37,6 +37,7 @@
 //!   twin with the prefix `blocking_`. Runtimes other than tokio wait by [`Interrupt::arm`].
 //! - `gpio`: buttons, switches, LEDs and other wires of an AXI GPIO.
 //! - `timer`: ticks of an AXI Timer.
+//! - `dma`: an AXI DMA, with memory of its own. With the feature `dma`.
 //! - `microblaze`: PYNQ's MicroBlaze subsystems: programs, and talking to them. With the feature `microblaze`.
 //! - [`Mmio`]: the registers of any IP core. `memory`: what a core that is a bus master shares with this process.
 //! - [`list`]: which cells, pins and windows there are, and who holds them.
@@ -57,7 +58,7 @@
 //!
 //! - `tokio` (default): the async half. Without it the blocking half stands alone, and needs neither tokio nor a runtime.
 //! - `gpio`, `timer` (default): the drivers of these IP cores.
-//! - `memory`: memory for cores that are bus masters.
+//! - `dma`: the driver of the AXI DMA. `memory`: memory for cores of your own that are bus masters.
 //! - `microblaze`: the driver of PYNQ's MicroBlaze subsystem. `gpiocdev`: its lines may be GPIO lines of the kernel, too.
 //! - `embedded-hal`: the wires of `gpio` as pins of embedded-hal 1.0, and with `tokio` of embedded-hal-async.
 //! - `overlay`: what an administrator does: the modules `overlay` and `device`.
@@ -77,6 +78,8 @@
 
 #[cfg(feature = "overlay")]
 pub mod device;
+#[cfg(feature = "dma")]
+pub mod dma;
 mod error;
 #[cfg(feature = "gpio")]
 pub mod gpio;
@@ -93,7 +96,7 @@ pub mod microblaze;
 mod mmio;
 #[cfg(feature = "overlay")]
 pub mod overlay;
-#[cfg(any(feature = "microblaze", feature = "timer"))]
+#[cfg(any(feature = "dma", feature = "microblaze", feature = "timer"))]
 mod owner;
 mod pin;
 #[cfg(feature = "tokio")]

@@ -141,7 +141,7 @@ impl Pool {
         match Bytes::new(&lender.file, len, piece.offset) {
             Ok(bytes) => Ok(Buffer {
                 bytes: Some(bytes),
-                offset: piece.offset,
+                offset: Some(piece.offset),
                 address: piece.address,
                 lender: lender.clone(),
             }),
@@ -173,7 +173,8 @@ fn failed(call: &'static str, name: &str, errno: Errno) -> Error {
 pub struct Buffer {
     /// `None` only while it is dropped.
     bytes: Option<Bytes>,
-    offset: u64,
+    /// In the file. `None` once it is the kernel's to free.
+    offset: Option<u64>,
     address: u64,
     lender: Arc<Lender>,
 }
@@ -187,6 +188,12 @@ impl Buffer {
     /// Whether it was allocated from this pool, or a clone of it: no other core reaches it.
     pub fn is_of(&self, pool: &Pool) -> bool {
         Arc::ptr_eq(&self.lender, &pool.0)
+    }
+
+    /// Gives up memory that the core may still reach: the kernel frees it when it has stopped the core.
+    #[cfg(feature = "dma")]
+    pub(crate) fn abandon(mut self) {
+        self.offset = None;
     }
 }
 
@@ -218,7 +225,9 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         // The kernel can use the place in the file anew as soon as it is free.
         self.bytes = None;
-        // A device that has left took its memory along.
-        let _ = window::free(&self.lender.file, self.offset);
+        if let Some(offset) = self.offset {
+            // A device that has left took its memory along.
+            let _ = window::free(&self.lender.file, offset);
+        }
     }
 }

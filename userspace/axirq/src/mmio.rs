@@ -3,7 +3,7 @@
 
 #[cfg(any(feature = "gpio", feature = "memory", feature = "timer"))]
 use std::fs::File;
-#[cfg(any(feature = "gpio", feature = "timer"))]
+#[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
 use std::fs::Metadata;
 use std::fs::OpenOptions;
 use std::num::NonZeroUsize;
@@ -130,7 +130,7 @@ impl Mmio {
     }
 
     /// Checks that registers up to `end` are within the window.
-    #[cfg(any(feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
     pub(crate) fn require(&self, end: usize) -> Result<()> {
         if end <= self.size {
             return Ok(());
@@ -149,7 +149,7 @@ impl Mmio {
     }
 
     /// Of the window's device file.
-    #[cfg(any(feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
     pub(crate) fn metadata(&self) -> Result<Metadata> {
         self.file
             .metadata()
@@ -157,7 +157,7 @@ impl Mmio {
     }
 
     /// Fails if the device has left, as far as its file tells: touching registers then would end the process.
-    #[cfg(feature = "microblaze")]
+    #[cfg(any(feature = "dma", feature = "microblaze"))]
     pub(crate) fn is_there(&self) -> Result<()> {
         use std::os::unix::fs::MetadataExt;
 

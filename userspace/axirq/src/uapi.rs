@@ -178,7 +178,7 @@ fn failed(call: &'static str, name: &str, errno: Errno) -> Error {
 
 /// In milliseconds, rounded up so that the last one is not spent spinning. Longer than poll can express: we are back
 /// early and wait again.
-fn poll_timeout(left: Option<Duration>) -> PollTimeout {
+pub(crate) fn poll_timeout(left: Option<Duration>) -> PollTimeout {
     match left {
         None => PollTimeout::NONE,
         Some(left) => {

@@ -19,6 +19,7 @@ use nix::unistd::getpid;
 use nix::unistd::getppid;
 use serde_json::Value;
 
+use crate::dma;
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::LEVEL;
@@ -159,6 +160,9 @@ const COUNTED: u64 = 50;
 /// The counted process: one event, a mark, many events, a mark. The first event sets up what then stays. It prints its
 /// number, and a line after each event, so that the next one comes when it has done with the last.
 pub fn be_counted(how: &str) {
+    if how == "transfers" {
+        return dma::be_counted();
+    }
     println!("{}", getpid());
     let parent = getppid();
     let mark = || kill(parent, Signal::SIGUSR1).unwrap();
@@ -171,7 +175,7 @@ pub fn be_counted(how: &str) {
                 .await
                 .unwrap()
                 .unwrap(),
-            _ => panic!("{how}: wait or stream"),
+            _ => panic!("{how}: wait, stream or transfers"),
         };
         assert_eq!(next().await.count, 1);
         mark();

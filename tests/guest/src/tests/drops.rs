@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use axirq::Interrupt;
 use axirq::Mmio;
+use axirq::dma::AxiDma;
+use axirq::dma::Channel;
 use axirq::gpio::AxiGpio;
 use axirq::gpio::Button;
 use axirq::gpio::Input;
 use axirq::gpio::Wires;
+use axirq::memory::Buffer;
 use axirq::microblaze::Answers;
 use axirq::microblaze::Reader;
 use axirq::microblaze::Width;
@@ -22,8 +25,10 @@ use futures_core::Stream;
 use plsim::models::microblaze::program::INTERRUPTS;
 use plsim::models::microblaze::program::MAILBOX;
 use plsim::models::microblaze::program::STREAMS;
+use plsim::protocol::Way as Direction;
 use tokio::sync::Mutex;
 
+use crate::dma;
 use crate::microblaze;
 use crate::microblaze::COMMAND;
 use crate::microblaze::IOP;
@@ -51,6 +56,9 @@ crate::tests![
     interrupts_of_a_program,
     streams_of_a_program,
     commands_to_a_program,
+    receives_on_a_level_input,
+    receives_on_an_edge_input,
+    sends,
 ];
 
 type Wait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -513,5 +521,91 @@ fn commands_to_a_program() {
                 }
             }
         }
+    });
+}
+
+/// A channel of a DMA, and the memory while it has none.
+struct Mover {
+    channel: Channel,
+    buffer: Option<Buffer>,
+}
+
+impl Mover {
+    fn new(dma: &AxiDma, channel: Channel) -> Self {
+        let buffer = Some(dma.allocate(64).unwrap());
+        Self { channel, buffer }
+    }
+}
+
+/// A whole transfer: the one that a dropped wait has left, or a new one.
+async fn moved(mover: &Mutex<Mover>) {
+    let mut mover = mover.lock().await;
+    if let Some(buffer) = mover.buffer.take() {
+        mover.channel.start(buffer, ..).unwrap();
+    }
+    let done = mover.channel.wait().await.unwrap();
+    assert_eq!(done.range, 0..64);
+    mover.buffer = Some(done.buffer);
+}
+
+fn receives_on_a_level_input() {
+    let (mut rig, _overlay) = dma::movers();
+    let (dma, _send, receive) = dma::open(dma::OPEN);
+    run(async {
+        let mover = Mutex::new(Mover::new(&dma, receive));
+        let case = Case {
+            pin: "axi_dma_0/s2mm_introut",
+            level_input: Some(("data_intc", 1)),
+            keeps: true,
+            make: &|| Box::pin(moved(&mover)),
+            cause: &|fabric| fabric.send_packets(dma::OPEN, 64, 1).unwrap(),
+            clear: &|_| (),
+            noise: &quiet,
+        };
+        case.drop_everywhere(&mut rig).await;
+    });
+}
+
+fn receives_on_an_edge_input() {
+    let (mut rig, _overlay) = dma::movers();
+    let (dma, send, receive) = dma::open(dma::LOOP);
+    run(async {
+        let mover = Mutex::new(Mover::new(&dma, receive));
+        let sender = RefCell::new(Mover::new(&dma, send));
+        let case = Case {
+            pin: "axi_dma_1/s2mm_introut",
+            level_input: None,
+            keeps: true,
+            make: &|| Box::pin(moved(&mover)),
+            cause: &|_| {
+                let mut sender = sender.borrow_mut();
+                let buffer = sender.buffer.take().unwrap();
+                let sent = sender.channel.blocking_transfer(buffer, ..);
+                sender.buffer = Some(sent.unwrap().buffer);
+            },
+            clear: &|_| (),
+            noise: &quiet,
+        };
+        case.drop_everywhere(&mut rig).await;
+    });
+}
+
+fn sends() {
+    let (mut rig, _overlay) = dma::movers();
+    let (dma, send, _receive) = dma::open(dma::OPEN);
+    let rate = |fabric: &mut Fabric, rate| fabric.rate(dma::OPEN, Direction::Mm2s, rate).unwrap();
+    rate(&mut rig.fabric, 0);
+    run(async {
+        let mover = Mutex::new(Mover::new(&dma, send));
+        let case = Case {
+            pin: "axi_dma_0/mm2s_introut",
+            level_input: Some(("data_intc", 0)),
+            keeps: true,
+            make: &|| Box::pin(moved(&mover)),
+            cause: &|fabric| rate(fabric, dma::FAST),
+            clear: &|fabric| rate(fabric, 0),
+            noise: &quiet,
+        };
+        case.drop_everywhere(&mut rig).await;
     });
 }

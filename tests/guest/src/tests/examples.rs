@@ -18,6 +18,7 @@ use plsim::models::microblaze::program::image;
 use plsim::protocol::Way;
 use serde_json::Value;
 
+use crate::dma;
 use crate::memory;
 use crate::microblaze;
 use crate::rig::EDGE;
@@ -39,6 +40,7 @@ crate::tests![
     button_to_led_lights_each_led_with_its_button,
     wait_pin_tells_of_each_interrupt,
     microblaze_answers_what_it_is_told,
+    dma_loopback_compares_what_comes_back,
 ];
 
 const TIMER: &str = "axi_timer_0";
@@ -215,4 +217,13 @@ fn microblaze_answers_what_it_is_told() {
         &[memory, lines, pin, PROGRAM, "hello, fabric"],
     );
     assert_eq!(said, "HELLO, FABRIC\n");
+}
+
+fn dma_loopback_compares_what_comes_back() {
+    let (_rig, _overlay) = dma::movers();
+    let said = printed("dma_loopback", &[dma::LOOP, "5"]);
+    assert_eq!(
+        said,
+        format!("{} bytes came back as they went\n", 5 * 16_383)
+    );
 }

@@ -24,6 +24,8 @@ mod controllers;
 mod crowd;
 mod death;
 mod designs;
+mod dma;
+mod dma_faults;
 mod drops;
 mod edge;
 mod errors;
@@ -104,6 +106,8 @@ const ALL: &[&[Test]] = &[
     errors::TESTS,
     examples::TESTS,
     gpio::TESTS,
+    dma::TESTS,
+    dma_faults::TESTS,
     timer::TESTS,
     microblaze::TESTS,
     user_overlays::TESTS,
