@@ -224,7 +224,8 @@ impl<R: Registers> Engine<R> {
     /// Starts a transfer. The buffer is the hardware's from here on, unless this fails.
     pub(super) fn start(&self, way: Way, address: u64, bytes: usize) -> Result<Option<Fault>> {
         let mut state = self.lock();
-        if !state.clean {
+        // Again if the other channel has failed while the lock was free.
+        while !state.clean {
             let result = self.reset_all(&mut state);
             let clean = state.clean;
             self.rouse(state, Some(way));
