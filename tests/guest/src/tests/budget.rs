@@ -190,9 +190,9 @@ pub fn be_counted(how: &str) {
 
 /// The call that epoll_wait() makes: older processors have one of that name.
 #[cfg(target_arch = "arm")]
-const EPOLL_WAIT: (libc::c_long, &str) = (libc::SYS_epoll_wait, "epoll_wait");
+pub const EPOLL_WAIT: (libc::c_long, &str) = (libc::SYS_epoll_wait, "epoll_wait");
 #[cfg(not(target_arch = "arm"))]
-const EPOLL_WAIT: (libc::c_long, &str) = (libc::SYS_epoll_pwait, "epoll_pwait");
+pub const EPOLL_WAIT: (libc::c_long, &str) = (libc::SYS_epoll_pwait, "epoll_pwait");
 
 /// The system calls between the marks, by name, without those that the test itself makes.
 fn count_calls(how: &str) -> BTreeMap<String, u64> {

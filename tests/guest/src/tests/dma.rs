@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
+use crate::budget::EPOLL_WAIT;
 use crate::rig::PATIENCE;
 use crate::rig::QUIET;
 use crate::rig::Rig;
@@ -492,7 +493,7 @@ fn transfer_costs_two_system_calls() {
     println!("{COUNTED} transfers: {calls:?}");
     assert_eq!(calls.remove("kill"), Some(1), "the mark");
     let most = COUNTED + COUNTED / 5;
-    for name in ["ioctl", "epoll_pwait"] {
+    for name in ["ioctl", EPOLL_WAIT.1] {
         // Fewer if the process was held up, a few more if that was for the interrupt before.
         let count = calls.remove(name).unwrap_or(0);
         assert!((1..=most).contains(&count), "{count} times {name}");
