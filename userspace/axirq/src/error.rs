@@ -456,6 +456,91 @@ pub enum Error {
         /// `send` (MM2S) or `receive` (S2MM).
         channel: &'static str,
     },
+    /// Frames cannot be like this.
+    #[error("frames of {mode} are not possible: {reason}")]
+    BadMode {
+        /// What was asked for.
+        mode: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Lines cannot begin so many bytes from each other.
+    #[error(
+        "a stride of {stride} bytes is not a multiple of {beat}, and `{cell}` has no data realignment engine: leave \
+         `with_stride` out, or include one in the block design"
+    )]
+    BadStride {
+        /// The cell.
+        cell: String,
+        /// What was asked for.
+        stride: u32,
+        /// What it has to be a multiple of.
+        beat: u32,
+    },
+    /// The core has too few frame stores.
+    #[error("`{cell}` has {stores} frame store(s), and {needed} are needed: set Frame Buffers in the block design")]
+    TooFewStores {
+        /// The cell.
+        cell: String,
+        /// How many there are.
+        stores: u32,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// The core cannot count frames, so there are no interrupts for them.
+    #[error("`{cell}` has no frame counter, so it cannot tell of frames: set C_ENABLE_DEBUG_INFO_6, 7, 14 and 15 to 1")]
+    NoFrameCounter {
+        /// The cell.
+        cell: String,
+    },
+    /// The channel was not started, or an error has stopped it.
+    #[error("the {channel} of `{cell}` moves no frames: `start` it")]
+    VideoStopped {
+        /// The cell.
+        cell: String,
+        /// `input` or `output`.
+        channel: &'static str,
+    },
+    /// The channel has halted by itself. It is stopped now.
+    #[cfg(feature = "video")]
+    #[error("the {channel} of `{cell}` has halted, for {fault}: `start` it anew")]
+    VideoHalted {
+        /// The cell.
+        cell: String,
+        /// `input` or `output`.
+        channel: &'static str,
+        /// Why.
+        fault: crate::video::Fault,
+    },
+    /// What the stream carries is not what the input was started with.
+    #[error("the frames that come to `{cell}` are not of {mode}: {faults}; `start` it with the mode of its source")]
+    FrameMismatch {
+        /// The cell.
+        cell: String,
+        /// What it was started with.
+        mode: String,
+        /// What the stream was seen to do since then.
+        faults: String,
+    },
+    /// All memory of the input is held as frames, so that the next one has no place.
+    #[error(
+        "{held} frames of `{cell}` are held, and there is no memory for more: drop some, or let there be more with \
+         `set_spares`"
+    )]
+    FramesHeld {
+        /// The cell.
+        cell: String,
+        /// How many can be.
+        held: usize,
+    },
+    /// The output cannot show this frame.
+    #[error("`{cell}` cannot show this frame: {reason}")]
+    WrongFrame {
+        /// The cell.
+        cell: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The bytes are nothing that a MicroBlaze could run.
     #[error("`{program}` is no program for a MicroBlaze: {reason}")]
     BadProgram {

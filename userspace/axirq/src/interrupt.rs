@@ -22,7 +22,13 @@ mod tests;
 mod waiters;
 
 pub use armed::Armed;
-#[cfg(any(feature = "dma", feature = "gpio", feature = "overlay", feature = "timer"))]
+#[cfg(any(
+    feature = "dma",
+    feature = "gpio",
+    feature = "overlay",
+    feature = "timer",
+    feature = "video"
+))]
 pub(crate) use blocking::deadline_after;
 pub use event::Event;
 #[cfg(feature = "tokio")]
@@ -326,7 +332,10 @@ impl Interrupt {
 
     /// Arms, looks, and only then waits: for drivers of devices that hold their line active as long as there is a
     /// cause. `look` is called once the line is armed; if it finds what is waited for, the wait ends with `None`.
-    #[cfg(all(feature = "tokio", any(feature = "dma", feature = "gpio", feature = "timer")))]
+    #[cfg(all(
+        feature = "tokio",
+        any(feature = "dma", feature = "gpio", feature = "timer", feature = "video")
+    ))]
     pub(crate) async fn wait_unless(&self, look: impl FnOnce() -> Result<bool>) -> Result<Option<Event>> {
         let mut wait = future::Wait::new(&self.core);
         std::future::poll_fn(|cx| wait.poll_arm(cx)).await?;
@@ -337,7 +346,7 @@ impl Interrupt {
     }
 
     /// Blocking twin of `wait_unless`. `None` at the deadline, too.
-    #[cfg(any(feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "gpio", feature = "timer", feature = "video"))]
     pub(crate) fn blocking_wait_unless(
         &self,
         deadline: Option<Instant>,

@@ -39,6 +39,7 @@
 //! - `timer`: ticks of an AXI Timer.
 //! - `dma`: an AXI DMA, with memory of its own. With the feature `dma`.
 //! - `microblaze`: PYNQ's MicroBlaze subsystems: programs, and talking to them. With the feature `microblaze`.
+//! - `video`: frames of an AXI VDMA. With the feature `video`.
 //! - [`Mmio`]: the registers of any IP core. `memory`: what a core that is a bus master shares with this process.
 //! - [`list`]: which cells, pins and windows there are, and who holds them.
 //! - `overlay`: device-tree overlays at run time. `device`: binding nodes by name. Both with the feature `overlay`.
@@ -60,6 +61,7 @@
 //! - `gpio`, `timer` (default): the drivers of these IP cores.
 //! - `dma`: the driver of the AXI DMA. `memory`: memory for cores of your own that are bus masters.
 //! - `microblaze`: the driver of PYNQ's MicroBlaze subsystem. `gpiocdev`: its lines may be GPIO lines of the kernel, too.
+//! - `video`: the driver of the AXI VDMA.
 //! - `embedded-hal`: the wires of `gpio` as pins of embedded-hal 1.0, and with `tokio` of embedded-hal-async.
 //! - `overlay`: what an administrator does: the modules `overlay` and `device`.
 //!
@@ -96,7 +98,7 @@ pub mod microblaze;
 mod mmio;
 #[cfg(feature = "overlay")]
 pub mod overlay;
-#[cfg(any(feature = "dma", feature = "microblaze", feature = "timer"))]
+#[cfg(any(feature = "dma", feature = "microblaze", feature = "timer", feature = "video"))]
 mod owner;
 mod pin;
 #[cfg(feature = "tokio")]
@@ -105,6 +107,8 @@ mod sync;
 #[cfg(feature = "timer")]
 pub mod timer;
 mod uapi;
+#[cfg(feature = "video")]
+pub mod video;
 
 pub use error::Error;
 pub use error::Result;

@@ -2,7 +2,7 @@
 //! What there is: cells, pins and register windows, as the kernel lists them under `/sys/class/axirq`.
 
 use std::collections::BTreeMap;
-#[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+#[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -225,7 +225,7 @@ impl System {
     ///
     /// A node that leaves loses its properties before its device does: then nothing that is missing says anything of the
     /// design. What was bound had a `compatible`.
-    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
     pub(crate) fn property(&self, cell: &str, window: &str, property: &str) -> Result<Option<u32>> {
         let node = self.class_dir().join(format!("{cell}!{window}")).join("device/of_node");
         match sysfs::read_property(&node.join(property))? {
@@ -235,7 +235,7 @@ impl System {
     }
 
     /// The name of the child of a cell's node that has this `compatible`, for [`System::property`]: `child/property`.
-    #[cfg(feature = "dma")]
+    #[cfg(any(feature = "dma", feature = "video"))]
     pub(crate) fn child(&self, cell: &str, window: &str, compatible: &str) -> Result<Option<String>> {
         let node = self.class_dir().join(format!("{cell}!{window}")).join("device/of_node");
         let children = fs::read_dir(&node).into_iter().flatten().flatten();
@@ -264,7 +264,7 @@ impl System {
     ///
     /// A device that leaves loses its pins before its windows, and in an overlay's removal its node before both: what its
     /// node says, or that it says nothing any more, tells a pin that went from one that never was.
-    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
     pub(crate) fn has_pin(&self, cell: &str, window: &str, pin: &str) -> Result<bool> {
         if self.lists_pin(cell, pin) {
             return Ok(true);
@@ -281,7 +281,7 @@ impl System {
     }
 
     /// Whether the kernel lists this pin now.
-    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
     pub(crate) fn lists_pin(&self, cell: &str, pin: &str) -> bool {
         self.class_dir().join(format!("{cell}!{pin}")).join("hwirq").exists()
     }

@@ -191,7 +191,7 @@ impl Buffer {
     }
 
     /// Gives up memory that the core may still reach: the kernel frees it when it has stopped the core.
-    #[cfg(feature = "dma")]
+    #[cfg(any(feature = "dma", feature = "video"))]
     pub(crate) fn abandon(mut self) {
         self.offset = None;
     }

@@ -3,7 +3,7 @@
 
 #[cfg(any(feature = "gpio", feature = "memory", feature = "timer"))]
 use std::fs::File;
-#[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+#[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
 use std::fs::Metadata;
 use std::fs::OpenOptions;
 use std::num::NonZeroUsize;
@@ -130,7 +130,7 @@ impl Mmio {
     }
 
     /// Checks that registers up to `end` are within the window.
-    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
     pub(crate) fn require(&self, end: usize) -> Result<()> {
         if end <= self.size {
             return Ok(());
@@ -149,7 +149,7 @@ impl Mmio {
     }
 
     /// Of the window's device file.
-    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+    #[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
     pub(crate) fn metadata(&self) -> Result<Metadata> {
         self.file
             .metadata()

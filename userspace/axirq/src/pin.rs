@@ -70,7 +70,14 @@ impl fmt::Display for PinName {
 }
 
 /// Checks the name of a cell alone, and brings PYNQ's path of a nested cell into the device tree's form.
-#[cfg(any(test, feature = "dma", feature = "gpio", feature = "overlay", feature = "timer"))]
+#[cfg(any(
+    test,
+    feature = "dma",
+    feature = "gpio",
+    feature = "overlay",
+    feature = "timer",
+    feature = "video"
+))]
 pub(crate) fn parse_cell(name: &str) -> Result<String> {
     let bad = |reason| Error::BadName {
         name: name.to_owned(),

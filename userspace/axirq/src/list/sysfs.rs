@@ -98,7 +98,7 @@ fn read_window(dir: &Path) -> Result<Option<Window>> {
 
 /// A property of a device-tree node: one big-endian cell. `None` if there is no such property; an empty one, which is
 /// how a device tree says yes, is 1.
-#[cfg(any(feature = "dma", feature = "gpio", feature = "timer"))]
+#[cfg(any(feature = "dma", feature = "gpio", feature = "timer", feature = "video"))]
 pub(super) fn read_property(path: &Path) -> Result<Option<u32>> {
     let Some(bytes) = present(path, fs::read(path))? else {
         return Ok(None);
