@@ -115,7 +115,7 @@ guest: programs
 		$(addprefix $(build)/tests/$(target)/debug/,init syscount guest-tests) $(guest_programs)
 
 programs:
-	@$(user_cargo) build --locked --release --target $(target) --bins --examples --features axirq/dma,axirq/microblaze
+	@$(user_cargo) build --locked --release --target $(target) --bins --examples --features axirq/dma,axirq/microblaze,axirq/video
 
 # The command tells itself what it takes; one that runs here does.
 userspace: programs

@@ -71,7 +71,7 @@ crate_clippy() {
 
 features_alone() {
 	local feature
-	for feature in "" tokio gpio timer memory dma dma,tokio overlay embedded-hal embedded-hal,tokio microblaze gpiocdev,tokio; do
+	for feature in "" tokio gpio timer memory dma dma,tokio video video,tokio overlay embedded-hal embedded-hal,tokio microblaze gpiocdev,tokio; do
 		crate_clippy --no-default-features --features "$feature" || return 1
 	done
 }

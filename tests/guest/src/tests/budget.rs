@@ -30,6 +30,7 @@ use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
 use crate::rig::until;
+use crate::video;
 
 crate::tests![
     edge_costs_two_register_accesses,
@@ -160,8 +161,10 @@ const COUNTED: u64 = 50;
 /// The counted process: one event, a mark, many events, a mark. The first event sets up what then stays. It prints its
 /// number, and a line after each event, so that the next one comes when it has done with the last.
 pub fn be_counted(how: &str) {
-    if how == "transfers" {
-        return dma::be_counted();
+    match how {
+        "transfers" => return dma::be_counted(),
+        "frames" => return video::be_counted(),
+        _ => {}
     }
     println!("{}", getpid());
     let parent = getppid();
@@ -175,7 +178,7 @@ pub fn be_counted(how: &str) {
                 .await
                 .unwrap()
                 .unwrap(),
-            _ => panic!("{how}: wait, stream or transfers"),
+            _ => panic!("{how}: wait, stream, transfers or frames"),
         };
         assert_eq!(next().await.count, 1);
         mark();

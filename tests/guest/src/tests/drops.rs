@@ -20,6 +20,10 @@ use axirq::microblaze::Answers;
 use axirq::microblaze::Reader;
 use axirq::microblaze::Width;
 use axirq::timer::AxiTimer;
+use axirq::video::Input as VideoInput;
+use axirq::video::Mode;
+use axirq::video::Output;
+use axirq::video::PixelFormat;
 use embedded_hal_async::digital::Wait as _;
 use futures_core::Stream;
 use plsim::models::microblaze::program::INTERRUPTS;
@@ -46,6 +50,7 @@ use crate::rig::parts;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
 use crate::rig::until;
+use crate::video;
 
 crate::tests![
     waits_for_a_pin,
@@ -59,6 +64,9 @@ crate::tests![
     receives_on_a_level_input,
     receives_on_an_edge_input,
     sends,
+    frames_on_a_level_input,
+    frames_on_an_edge_input,
+    showings,
 ];
 
 type Wait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -604,6 +612,80 @@ fn sends() {
             make: &|| Box::pin(moved(&mover)),
             cause: &|fabric| rate(fabric, dma::FAST),
             clear: &|fabric| rate(fabric, 0),
+            noise: &quiet,
+        };
+        case.drop_everywhere(&mut rig).await;
+    });
+}
+
+/// The next frame, and that none was lost before it.
+async fn framed(input: &Mutex<(VideoInput, u64)>) {
+    let (input, next) = &mut *input.lock().await;
+    let frame = input.read_frame().await.unwrap();
+    assert_eq!((frame.number(), frame.dropped()), (*next, 0));
+    *next += 1;
+}
+
+fn frames(rig: &mut Rig, cell: &str, mode: Mode, level_input: Option<(&str, u32)>) {
+    let (_vdma, mut input, _output) = video::open(cell);
+    input.start(mode).unwrap();
+    run(async {
+        let input = Mutex::new((input, 0));
+        let case = Case {
+            pin: &format!("{cell}/s2mm_introut"),
+            level_input,
+            keeps: true,
+            make: &|| Box::pin(framed(&input)),
+            cause: &|fabric| fabric.frames(cell, Direction::S2mm, 1).unwrap(),
+            clear: &|_| (),
+            noise: &quiet,
+        };
+        case.drop_everywhere(rig).await;
+    });
+}
+
+fn frames_on_a_level_input() {
+    let (mut rig, _overlay) = video::studio();
+    let level_input = Some(("data_intc", 4));
+    frames(&mut rig, video::CELL, video::rgb(), level_input);
+}
+
+fn frames_on_an_edge_input() {
+    let (mut rig, _overlay) = video::other_studios();
+    let mode = Mode::new(10, 7, PixelFormat::Bgr24).unwrap();
+    frames(&mut rig, "vdma_few", mode, None);
+}
+
+/// Until what was given is shown; then the next is given.
+async fn shown(output: &Mutex<Output>) {
+    let mut output = output.lock().await;
+    output.shown().await.unwrap();
+    let frame = output.new_frame().unwrap();
+    output.write_frame(frame).await.unwrap();
+}
+
+fn showings() {
+    let (mut rig, _overlay) = video::studio();
+    let (_vdma, _input, mut output) = video::open(video::CELL);
+    output.start(video::rgb()).unwrap();
+    run(async {
+        let frame = output.new_frame().unwrap();
+        output.write_frame(frame).await.unwrap();
+        let output = Mutex::new(output);
+        let case = Case {
+            pin: "axi_vdma_0/mm2s_introut",
+            level_input: Some(("data_intc", 5)),
+            keeps: true,
+            make: &|| Box::pin(shown(&output)),
+            // To its end, so that no interrupt is left for the next.
+            cause: &|fabric| {
+                let before = fabric.display(video::CELL).unwrap().frames;
+                fabric.frames(video::CELL, Direction::Mm2s, 1).unwrap();
+                until("the display", || {
+                    fabric.display(video::CELL).unwrap().frames > before
+                });
+            },
+            clear: &|_| (),
             noise: &quiet,
         };
         case.drop_everywhere(&mut rig).await;

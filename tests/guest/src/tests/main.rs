@@ -53,6 +53,8 @@ mod timer;
 mod user_overlays;
 mod vanishing;
 mod vendor;
+mod video;
+mod video_faults;
 mod wrong_trees;
 
 use std::process::ExitCode;
@@ -108,6 +110,8 @@ const ALL: &[&[Test]] = &[
     gpio::TESTS,
     dma::TESTS,
     dma_faults::TESTS,
+    video::TESTS,
+    video_faults::TESTS,
     timer::TESTS,
     microblaze::TESTS,
     user_overlays::TESTS,
