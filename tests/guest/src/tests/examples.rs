@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Cursor;
 use std::process::Child;
 use std::process::ChildStdout;
 use std::process::Command;
@@ -15,6 +16,8 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use plsim::models::microblaze::program::STREAMS;
 use plsim::models::microblaze::program::image;
+use plsim::models::stream::checksum;
+use plsim::models::vdma::video::pattern;
 use plsim::protocol::Way;
 use serde_json::Value;
 
@@ -29,6 +32,7 @@ use crate::rig::overlay::Overlay;
 use crate::rig::paths::wait_for_node;
 use crate::rig::until;
 use crate::rig::wait_for_state;
+use crate::video;
 
 crate::tests![
     wake_up_is_suspended_and_goes_on,
@@ -41,6 +45,9 @@ crate::tests![
     wait_pin_tells_of_each_interrupt,
     microblaze_answers_what_it_is_told,
     dma_loopback_compares_what_comes_back,
+    video_pipeline_shows_negatives_and_writes_a_png,
+    video_pipeline_counts_what_it_drops_itself,
+    video_pipeline_counts_what_the_hardware_drops,
 ];
 
 const TIMER: &str = "axi_timer_0";
@@ -226,4 +233,123 @@ fn dma_loopback_compares_what_comes_back() {
         said,
         format!("{} bytes came back as they went\n", 5 * 16_383)
     );
+}
+
+/// The camera's frames.
+const PIXELS: (usize, usize) = (64, 48);
+/// Where the pipeline writes its picture.
+const PNG: &str = "/tmp/frame.png";
+
+/// Camera and display run, as designed.
+fn running_studio() -> (Rig, Overlay) {
+    let mut rig = Rig::new();
+    rig.fabric.reset().unwrap();
+    (rig, video::apply())
+}
+
+/// What became of the frames, as the pipeline tells.
+#[derive(Debug)]
+struct Tally {
+    by_hardware: u64,
+    by_pipeline: u64,
+    shown: u64,
+}
+
+/// The camera's frame as the pipeline shows it, pixels of three bytes.
+fn negative(number: u64) -> Vec<u8> {
+    let (width, height) = PIXELS;
+    let lines = 0..height as u32;
+    let bytes = lines.flat_map(|line| pattern(number, line, 3, 3 * width as u32));
+    bytes.map(|byte| !byte).collect()
+}
+
+/// Runs the pipeline for so many frames, and asserts that its numbers add up, that its picture is that of a frame, and
+/// that nothing else was shown.
+fn run_pipeline(rig: &mut Rig, count: u64, delay: &str) -> Tally {
+    // What is there must be this run's.
+    let _ = fs::remove_file(PNG);
+    let before = rig.fabric.camera(video::CELL).unwrap().frames;
+    let said = printed(
+        "video_pipeline",
+        &[video::CELL, "64x48", &count.to_string(), PNG, delay],
+    );
+    let after = rig.fabric.camera(video::CELL).unwrap().frames;
+    print!("{said}");
+    let numbers: Vec<u64> = said
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let [came, by_hardware, by_pipeline, shown] = numbers[..] else {
+        panic!("{said}");
+    };
+    assert_eq!(
+        said,
+        format!(
+            "{came} frames came: {by_hardware} dropped by the hardware, {by_pipeline} by the \
+             pipeline, {shown} shown\n"
+        )
+    );
+    assert_eq!(came, by_hardware + by_pipeline + shown);
+    assert_eq!(count, by_pipeline + shown, "frames that were read");
+    assert!(came <= after - before, "{came}: the camera made fewer");
+
+    let number = assert_picture();
+    let taken = (before..after).any(|frame| frame as u8 == number);
+    assert!(taken, "frame {number} is none of {before} to {after}");
+    // The last one has begun, so the one before is whole.
+    assert!(shown >= 2, "{said}");
+    let last = rig.fabric.display(video::CELL).unwrap().last.unwrap();
+    assert!(
+        (before..after).any(|frame| checksum(&negative(frame)) == last.crc32),
+        "{last:?} is no frame's negative"
+    );
+    Tally {
+        by_hardware,
+        by_pipeline,
+        shown,
+    }
+}
+
+/// The picture is a camera's, negated, pixel by pixel; its number's lower eight bits.
+fn assert_picture() -> u8 {
+    let file = fs::read(PNG).unwrap();
+    let mut reader = png::Decoder::new(Cursor::new(file)).read_info().unwrap();
+    let mut picture = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut picture).unwrap();
+    assert_eq!((info.width as usize, info.height as usize), PIXELS);
+    assert_eq!(
+        (info.color_type, info.bit_depth),
+        (png::ColorType::Rgb, png::BitDepth::Eight)
+    );
+    let number = !picture[2];
+    let expected = negative(number.into());
+    assert_eq!(picture.len(), expected.len());
+    let wrong = picture
+        .chunks(3)
+        .zip(expected.chunks(3))
+        .position(|(pixel, expected)| pixel != expected);
+    assert_eq!(wrong, None, "pixel of frame {number}");
+    number
+}
+
+fn video_pipeline_shows_negatives_and_writes_a_png() {
+    let (mut rig, _overlay) = running_studio();
+    let Tally { shown, .. } = run_pipeline(&mut rig, 60, "0");
+    assert!(shown > 30, "the worker keeps up");
+}
+
+fn video_pipeline_counts_what_it_drops_itself() {
+    let (mut rig, _overlay) = running_studio();
+    // Ten frames a second for who takes half a second.
+    rig.fabric.rate(video::CELL, Way::S2mm, 10).unwrap();
+    let Tally { by_pipeline, .. } = run_pipeline(&mut rig, 20, "500");
+    assert!(by_pipeline > 0);
+}
+
+fn video_pipeline_counts_what_the_hardware_drops() {
+    let (mut rig, _overlay) = running_studio();
+    // Faster than anybody reads.
+    rig.fabric.rate(video::CELL, Way::S2mm, 2000).unwrap();
+    let Tally { by_hardware, .. } = run_pipeline(&mut rig, 60, "0");
+    assert!(by_hardware > 0);
 }
