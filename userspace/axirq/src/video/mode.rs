@@ -43,7 +43,7 @@ impl PixelFormat {
 ///
 /// let mode = Mode::new(1920, 1080, PixelFormat::Bgr24)?;
 /// assert_eq!(mode.line_bytes(), 5760);
-/// # axirq::Result::Ok(())
+/// # Ok::<(), axirq::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mode {
