@@ -20,6 +20,7 @@ use nix::unistd::getppid;
 use serde_json::Value;
 
 use crate::dma;
+use crate::microblaze;
 use crate::rig::EDGE;
 use crate::rig::EDGE_INPUT;
 use crate::rig::LEVEL;
@@ -164,6 +165,7 @@ pub fn be_counted(how: &str) {
     match how {
         "transfers" => return dma::be_counted(),
         "frames" => return video::be_counted(),
+        "requests" => return microblaze::be_counted(),
         _ => {}
     }
     println!("{}", getpid());
@@ -178,7 +180,7 @@ pub fn be_counted(how: &str) {
                 .await
                 .unwrap()
                 .unwrap(),
-            _ => panic!("{how}: wait, stream, transfers or frames"),
+            _ => panic!("{how}: wait, stream, transfers, frames or requests"),
         };
         assert_eq!(next().await.count, 1);
         mark();

@@ -49,6 +49,7 @@ crate::tests![
     blocking_waits_end_in_time,
     transfer_outlives_the_wrong_runtime,
     transfers_cost_few_register_accesses,
+    transfers_that_are_over_cost_less,
     transfer_costs_two_system_calls,
     transfers_allocate_nothing,
 ];
@@ -447,6 +448,35 @@ fn transfers_cost_few_register_accesses() {
             woken.0 <= COUNTED && woken.1 <= COUNTED,
             "{cell}: {woken:?}"
         );
+    }
+}
+
+/// Nobody has to wait for these.
+fn transfers_that_are_over_cost_less() {
+    let (mut rig, _overlay) = movers();
+    let (dma, mut send, mut receive) = open(LOOP);
+    let (mut out, mut back) = (dma.allocate(LENGTH).unwrap(), dma.allocate(LENGTH).unwrap());
+    // The first one sets the channels going.
+    (out, back) = loop_once(&mut send, &mut receive, out, back);
+    rig.fabric.reset_counts().unwrap();
+    for _ in 0..COUNTED {
+        receive.start(back, ..).unwrap();
+        send.start(out, ..).unwrap();
+        until("both transfers to be over", || {
+            ["MM2S_DMASR", "S2MM_DMASR"]
+                .iter()
+                .all(|register| rig.fabric.register_of(LOOP, register) & IOC_IRQ != 0)
+        });
+        out = send.blocking_wait().unwrap().buffer;
+        back = receive.blocking_wait().unwrap().buffer;
+    }
+    let counts = rig.fabric.counts(LOOP).unwrap();
+    for (way, cost) in [("MM2S_", 4), ("S2MM_", 5)] {
+        let of_way = counts
+            .iter()
+            .filter(|(register, _)| register.starts_with(way));
+        let all: u64 = of_way.map(|(_, count)| count.r + count.w).sum();
+        assert_eq!(all, cost * COUNTED, "{way}: {counts:?}");
     }
 }
 

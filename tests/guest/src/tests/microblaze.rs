@@ -2,7 +2,15 @@
 //! PYNQ's MicroBlaze subsystem: programs, both mailboxes, the interrupt and its acknowledgement; its lines on an AXI GPIO
 //! and on a GPIO driver of the kernel's.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
 use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -23,13 +31,19 @@ use axirq::microblaze::Program;
 use axirq::microblaze::State;
 use axirq::microblaze::Width;
 use axirq::microblaze::Wiring;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::getpid;
+use nix::unistd::getppid;
 use plsim::models::microblaze::program::INTERRUPTS;
 use plsim::models::microblaze::program::MAILBOX;
 use plsim::models::microblaze::program::STREAMS;
 use plsim::models::microblaze::program::image;
 use plsim::protocol::ProcessorState;
+use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::budget::EPOLL_WAIT;
 use crate::rig::PATIENCE;
 use crate::rig::QUIET;
 use crate::rig::Rig;
@@ -41,6 +55,7 @@ use crate::rig::paths;
 use crate::rig::random::Random;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
+use crate::rig::until;
 use crate::rig::wait_for_state;
 
 crate::tests![
@@ -62,6 +77,8 @@ crate::tests![
     overlay_removed_during_a_wait_wakes_it,
     subsystem_is_found_by_its_names,
     lines_of_a_gpio_driver_do_as_well,
+    request_costs_one_acknowledgement,
+    request_costs_four_system_calls,
 ];
 
 /// What the simulator calls it.
@@ -685,4 +702,102 @@ fn lines_of_a_gpio_driver_do_as_well() {
     drivers::unbind(DRIVER, GPIO);
     assert!(matches!(iop.reset(), Err(Error::Gone { .. })));
     drop((iop, overlay, module));
+}
+
+const COUNTED: u64 = 50;
+
+/// Beside those to the shared memory, which are as many as the request has words.
+fn request_costs_one_acknowledgement() {
+    let (mut rig, _overlay) = subsystem();
+    let mut iop = open_with(MAILBOX, INTERRUPTS);
+    let mut mailbox = iop.mailbox(Answers::Interrupt).unwrap();
+    mailbox.set_timeout(Some(PATIENCE));
+    rig.fabric.reset_counts().unwrap();
+    run(async {
+        for _ in 0..COUNTED {
+            // It answers when somebody waits for that.
+            rig.fabric.fault_hang(IOP, true).unwrap();
+            let mut word = [0];
+            let (done, ()) = tokio::join!(mailbox.command(READ_WORD, &[8], &mut word), async {
+                rig.fabric.fault_hang(IOP, false).unwrap()
+            });
+            done.unwrap();
+        }
+    });
+    let counts = rig.fabric.counts(LINES).unwrap();
+    let written: u64 = counts.values().map(|count| count.w).sum();
+    let read: u64 = counts.values().map(|count| count.r).sum();
+    // Up, and down again, each beside what the other wires are.
+    assert_eq!((read, written), (2 * COUNTED, 2 * COUNTED), "{counts:?}");
+}
+
+/// The counted process: a request, a mark, many requests, a mark. It makes one for each line that it reads, and prints a
+/// line after it; at first its number.
+pub fn be_counted() {
+    println!("{}", getpid());
+    let parent = getppid();
+    let mark = || kill(parent, Signal::SIGUSR1).unwrap();
+    let mut iop = open_with(MAILBOX, INTERRUPTS);
+    let mut mailbox = iop.mailbox(Answers::Interrupt).unwrap();
+    // Timers wake up as they see fit.
+    mailbox.set_timeout(None);
+    let mut lines = io::stdin().lines();
+    run(async {
+        for round in 0..=COUNTED {
+            lines.next().expect("a line").unwrap();
+            let mut word = [0];
+            mailbox.command(READ_WORD, &[8], &mut word).await.unwrap();
+            if round == 0 {
+                mark();
+            }
+            println!();
+        }
+        mark();
+    });
+}
+
+fn request_costs_four_system_calls() {
+    const REPORT: &str = "/tmp/syscount.json";
+
+    let (mut rig, _overlay) = subsystem();
+    let program = ["guest-tests", "--be-counted", "requests"];
+    let mut child = Command::new("syscount")
+        .args(["--json", REPORT, "--"])
+        .args(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut commands = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = move || lines.next().expect("a line").unwrap();
+    let doing = format!("/proc/{}/syscall", line());
+    let sleeping = format!("{} ", EPOLL_WAIT.0);
+    for _ in 0..=COUNTED {
+        rig.fabric.fault_hang(IOP, true).unwrap();
+        commands.write_all(b"\n").unwrap();
+        until("the counted process to sleep", || {
+            fs::read_to_string(&doing).unwrap().starts_with(&sleeping)
+        });
+        rig.fabric.fault_hang(IOP, false).unwrap();
+        assert_eq!(line(), "");
+    }
+    assert!(child.wait().unwrap().success());
+    let report = fs::read_to_string(REPORT).unwrap();
+    let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
+    let calls = counted["calls"].as_object().unwrap();
+    let mut calls: BTreeMap<_, _> = calls
+        .iter()
+        .map(|(name, count)| (name.as_str(), count.as_u64().unwrap()))
+        .collect();
+    assert_eq!(calls.remove("write"), Some(COUNTED + 1), "the lines");
+    assert_eq!(calls.remove("read"), Some(COUNTED), "the commands");
+    assert_eq!(calls.remove("kill"), Some(1), "the mark");
+    // The GPIO has no interrupt whose page would tell that it has left: that is asked before its wire is moved.
+    let expected = [
+        (EPOLL_WAIT.1, COUNTED),
+        ("ioctl", COUNTED),
+        ("statx", 2 * COUNTED),
+    ];
+    assert_eq!(calls, BTreeMap::from(expected));
 }
