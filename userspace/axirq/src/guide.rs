@@ -26,6 +26,14 @@ pub mod microblaze {}
 #[doc = include_str!("../guide/dma.md")]
 pub mod dma {}
 
+/// Frames from a camera, and to a display.
+///
+#[doc = include_str!("../guide/video.md")]
+#[cfg_attr(feature = "video", doc = "```no_run")]
+#[cfg_attr(feature = "video", doc = include_str!("../examples/video_pipeline.rs"))]
+#[cfg_attr(feature = "video", doc = "```")]
+pub mod video {}
+
 /// A driver whose interrupt the loaded overlay may not have.
 ///
 #[doc = include_str!("../guide/optional.md")]
