@@ -109,8 +109,10 @@ else
 		refuse "no sources of rustc's core in $library: install rust-src (rustup component add rust-src), or say RUST_LIB_SRC=…"
 	! has RANDSTRUCT || refuse "this kernel shuffles its structures (CONFIG_RANDSTRUCT), which bindgen cannot follow"
 	! has KASAN_SW_TAGS || refuse "this kernel tags pointers in software (CONFIG_KASAN_SW_TAGS), which Rust code breaks"
-	if { has CFI_CLANG || has CFI; } && ! has CFI_ICALL_NORMALIZE_INTEGERS; then
-		refuse "this kernel checks the types of calls (kCFI) in C's way alone: build it with CONFIG_CFI_ICALL_NORMALIZE_INTEGERS"
+	if has CFI_CLANG || has CFI; then
+		[ $arch != arm ] || refuse "this kernel checks the types of calls (kCFI), which rustc does not know on 32-bit Arm"
+		has CFI_ICALL_NORMALIZE_INTEGERS ||
+			refuse "this kernel checks the types of calls (kCFI) in C's way alone: build it with CONFIG_CFI_ICALL_NORMALIZE_INTEGERS"
 	fi
 	how="stand-alone core for Linux $version $arch, $(has RUST || echo "without CONFIG_RUST, ")rustc $rustc_version"
 fi

@@ -110,7 +110,7 @@ unsafe extern "C" fn trampoline<T: Handler>(
     // SAFETY: The cookie of `request`, which stays valid until `free_irq` returns.
     let handler = unsafe { &*cookie.cast::<T>() };
     handler.handle();
-    bindings::irqreturn_IRQ_HANDLED
+    bindings::irqreturn::IRQ_HANDLED
 }
 
 /// Undoes one [`disable_nosync`] (or the state after `request`). Any context.
@@ -142,7 +142,7 @@ pub(crate) fn forget_pending(irq: u32) {
     unsafe {
         bindings::irq_set_irqchip_state(
             irq,
-            bindings::irqchip_irq_state_IRQCHIP_STATE_PENDING,
+            bindings::irqchip_irq_state::IRQCHIP_STATE_PENDING,
             false,
         );
         bindings::axirq_irq_forget_pending(irq);

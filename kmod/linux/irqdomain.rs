@@ -163,7 +163,7 @@ impl<T: Controller> Hub<T> {
             unsafe {
                 bindings::irq_set_irqchip_state(
                     irq,
-                    bindings::irqchip_irq_state_IRQCHIP_STATE_MASKED,
+                    bindings::irqchip_irq_state::IRQCHIP_STATE_MASKED,
                     false,
                 )
             };
@@ -678,7 +678,7 @@ unsafe extern "C" fn state<T: Controller>(
     which: bindings::irqchip_irq_state,
     value: *mut bool,
 ) -> c_int {
-    if which != bindings::irqchip_irq_state_IRQCHIP_STATE_ACTIVE {
+    if which != bindings::irqchip_irq_state::IRQCHIP_STATE_ACTIVE {
         return code::EINVAL.to_errno();
     }
     // SAFETY: As above.
@@ -699,7 +699,7 @@ unsafe extern "C" fn set_state<T: Controller>(
     which: bindings::irqchip_irq_state,
     value: bool,
 ) -> c_int {
-    if which != bindings::irqchip_irq_state_IRQCHIP_STATE_MASKED || value {
+    if which != bindings::irqchip_irq_state::IRQCHIP_STATE_MASKED || value {
         return code::EINVAL.to_errno();
     }
     // SAFETY: As above.

@@ -146,6 +146,9 @@ for option in CFI_CLANG CFI; do
 	fresh 6.12 ARM64 $option
 	refused "calls checked in C's way ($option)" "this kernel checks the types of calls (kCFI)*: build it with CONFIG_CFI_ICALL_NORMALIZE_INTEGERS"
 done
+fresh 6.12 ARM CPU_V7 CFI_CLANG CFI_ICALL_NORMALIZE_INTEGERS
+given=(ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-)
+refused "calls checked on a 32-bit kernel" "this kernel checks the types of calls (kCFI), which rustc does not know on 32-bit Arm"
 fresh 7.3 ARM64 "${rust[@]}"
 rm rust/libkernel.rmeta
 refused "headers without the kernel's crates" "KDIR=* lacks the kernel's crates (rust/libkernel.rmeta)*"
