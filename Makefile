@@ -14,7 +14,7 @@ export AXIRQ_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/axirq
 define HELP
 make demo        boot the emulated board; buttons light LEDs through tokio futures, and you watch
 make test        every test: host, emulated board; ends with "N passed, N failed"
-make test-all    the same on every kernel and processor there is; hours, where the first run builds two more kernels
+make test-all    the same on every kernel and processor there is; hours, where the first run builds three more kernels
 make board       a shell on the emulated board, modules and tools at hand; Ctrl-] shows its buttons and LEDs
 make view        the same view in a terminal of its own: buttons to press, LEDs, interrupts that count
 make kmod        the kernel modules, for the board's kernel
@@ -34,9 +34,11 @@ make distclean   clean, and remove the cache ($(AXIRQ_CACHE))
 
 KERNEL=name      with demo, board, kmod: the board's kernel; stock (Debian's newest, the default),
                  lts (6.12 as PetaLinux has it, with CONFIG_RUST), vendor (the same without, and
-                 hardened), zynq (the same for 32-bit Arm) or debug (the newest, with every check):
-                 built once; stock-32 is stock with 32-bit programs
-KERNELS="names"  with test: on these kernels, one after the other; stock, lts and debug are the default
+                 hardened), kcfi (vendor from clang, which checks calls by type), zynq (for 32-bit
+                 Arm) or debug (the newest, with every check): built once; stock-32 is stock with
+                 32-bit programs
+KERNELS="names"  with test: on these kernels, one after the other; stock, lts and debug are the default;
+                 unbooted builds and checks the modules for some more, which are prepared, not booted
 TESTS=text       with test: only the board tests whose name contains the text
 KEEP_LOGS=dir    with demo, test, board: keep the board's logs there
 CONTROL=socket   with view: which board, if several run
@@ -50,7 +52,7 @@ help:
 KERNEL ?= stock
 # Those of a plain make test fit into the time that CI has.
 KERNELS ?= stock lts debug
-test-all: KERNELS := stock stock-32 zynq vendor lts debug
+test-all: KERNELS := stock stock-32 zynq vendor kcfi lts debug unbooted
 export KERNELS
 
 # What the board's processor is, and what programs are for.

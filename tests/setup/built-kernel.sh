@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Builds the kernel lts, vendor, zynq or debug, and prints its folder (see kernel.sh): built-kernel.sh NAME
+# Builds the kernel lts, vendor, kcfi, zynq or debug, and prints its folder (see kernel.sh): built-kernel.sh NAME
 #
 # Runs in the build root (enter.sh).
 
@@ -21,6 +21,11 @@ vendor)
 	fragments=(board.config petalinux.config hardened.config)
 	make_args=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC=aarch64-linux-gnu-gcc-14)
 	;;
+kcfi)
+	package=linux-source-6.12
+	fragments=(board.config petalinux.config hardened.config kcfi.config)
+	make_args=(ARCH=arm64 LLVM=1)
+	;;
 zynq)
 	package=linux-source-6.12
 	fragments=(board.config zynq.config)
@@ -32,7 +37,7 @@ debug)
 	make_args=(ARCH=arm64 LLVM=1)
 	;;
 *)
-	die "built-kernel.sh: no kernel named '$name': there are lts, vendor, zynq and debug"
+	die "built-kernel.sh: no kernel named '$name': there are lts, vendor, kcfi, zynq and debug"
 	;;
 esac
 

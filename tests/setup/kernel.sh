@@ -6,6 +6,7 @@
 #   stock   Debian's newest arm64 kernel with CONFIG_RUST=y, as packaged
 #   lts     Linux 6.12 as PetaLinux 2025.x configures it, with CONFIG_RUST, built with gcc
 #   vendor  the same without CONFIG_RUST, as PetaLinux ships it, and hardened
+#   kcfi    the same as vendor, built with clang, which checks indirect calls
 #   zynq    Linux 6.12 for 32-bit Arm as the vendor configures it for Zynq-7000, without CONFIG_RUST
 #   debug   the newest Linux there is, with everything that finds a driver's mistakes, built with clang
 #
@@ -28,10 +29,10 @@ case ${1:-} in
 stock)
 	exec "$setup/stock-kernel.sh"
 	;;
-lts | vendor | zynq | debug)
+lts | vendor | kcfi | zynq | debug)
 	exec "$setup/built-kernel.sh" "$1"
 	;;
 *)
-	die "no kernel named '${1:-}': there are stock, lts, vendor, zynq and debug"
+	die "no kernel named '${1:-}': there are stock, lts, vendor, kcfi, zynq and debug"
 	;;
 esac
