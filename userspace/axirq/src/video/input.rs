@@ -180,9 +180,9 @@ impl Input {
 
     /// How many frames have come since it was started, read or not, as of the last look at the hardware.
     ///
-    /// The hardware counts them, but for those that come while this process waits: then it is known as long as the process
-    /// is woken before all frame stores were gone through. Rounds of the stores after that are left out; none is
-    /// ever made up.
+    /// The hardware counts them, up to about two hundred: so many may come between two looks while nobody waits, and while
+    /// this process waits, as many as there are frame stores until it is woken. Beyond that whole rounds are left out;
+    /// none is ever made up.
     pub fn frame_count(&self) -> u64 {
         self.running.as_ref().map_or(0, |running| running.ring.done())
     }
