@@ -16,9 +16,12 @@ names=(
 	6.12-arm64-rust-clang
 	6.12-arm-norust-clang
 	newest-arm64-norust-gcc
+	newest-arm64-norust-clang
 	newest-arm64-norust-kcfi
 	newest-arm-norust-gcc
 	newest-arm-norust-clang
+	newest-arm-rust-gcc
+	newest-arm-rust-clang
 )
 name=${1:-}
 [ -n "$name" ] || { printf '%s\n' "${names[@]}"; exit; }
@@ -29,6 +32,7 @@ package=${version/6.12/linux-source-6.12}
 case $arch-$rust in
 arm64-rust) fragments=(board.config rust.config petalinux.config) ;;
 arm64-norust) fragments=(board.config petalinux.config hardened.config) ;;
+arm-rust) fragments=(board.config rust.config zynq.config) ;;
 arm-norust) fragments=(board.config zynq.config) ;;
 esac
 case $arch-$compiler in
@@ -41,10 +45,13 @@ esac
 no_rust=()
 [ "$rust" = rust ] || no_rust=(RUSTC=false BINDGEN=false)
 
-# Clang's own name of the option is gone from newer kernels.
+# Clang's own name of kCFI is gone from newer kernels, and so is what nobody turned off. The kernel's crates do not go with
+# the kind of symbol versions that the vendor has on ARMv7.
 options() {
-	cat "${fragments[@]/#/$top/tests/configs/}" |
-		if [ "$version" = newest ]; then sed 's/^CONFIG_CFI_CLANG=/CONFIG_CFI=/'; else cat; fi
+	local renamed='' dropped='^$'
+	[ "$version" != newest ] || renamed='s/^CONFIG_CFI_CLANG=/CONFIG_CFI=/' dropped='^CONFIG_PROC_SYSCTL='
+	[ "$arch-$rust" != arm-rust ] || dropped="$dropped|^CONFIG_MODVERSIONS="
+	cat "${fragments[@]/#/$top/tests/configs/}" | sed "$renamed" | grep -vE "$dropped"
 }
 
 source=$("$setup/linux-source.sh" "$package")
@@ -66,7 +73,9 @@ prepare() {
 	options >"$entry/options"
 	(cd "$entry/build" && "$source/scripts/kconfig/merge_config.sh" -m -O . .config "$entry/options")
 	kernel_make olddefconfig
-	! grep '^CONFIG_' "$entry/options" | grep -vxFf "$entry/build/.config" | sed 's/^/this kernel cannot have /' | grep .
+	local lost
+	lost=$(grep '^CONFIG_' "$entry/options" | grep -vxFf "$entry/build/.config" || true)
+	[ -z "$lost" ] || { echo "this kernel cannot have: $lost"; return 1; }
 	kernel_make modules_prepare
 }
 
@@ -74,7 +83,7 @@ prepare() {
 exports() {
 	(cd "$source" && grep -rhoE --include='*.[chS]' '\bEXPORT_[A-Z_]*SYMBOL[A-Z_]*\(\w+' \
 		"arch/$arch" drivers/{base,clk,irqchip,of} fs kernel lib mm)
-	[ "$rust" = norust ] || cat "$entry"/build/rust/exports_*_generated.h
+	[ "$arch-$rust" != arm64-rust ] || cat "$entry"/build/rust/exports_*_generated.h
 }
 
 lock "$entry"
@@ -98,8 +107,9 @@ make -C "$top" kmod AXIRQ_INSIDE='' KDIR="$entry/build" kmod_build="$modules" "$
 }
 ! grep -iE 'warning|error:' "$modules/log" || die "the modules for $name are built with warnings"
 
+# On 32-bit Arm the kernel's crates are of no use.
 how="stand-alone core for"
-[ "$rust" = norust ] || how="kernel crate of"
+[ "$arch-$rust" != arm64-rust ] || how="kernel crate of"
 grep "^axirq: $how Linux .* $arch," "$modules/log" || die "make kmod does not say that the modules for $name are built by \"$how …\""
 
 release=$(cat "$entry/build/include/config/kernel.release")
