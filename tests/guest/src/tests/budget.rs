@@ -2,22 +2,16 @@
 //! What an interrupt costs: counted, not timed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::future::poll_fn;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::pin::pin;
-use std::process::Command;
 use std::process::Stdio;
 
 use axirq::Event;
 use axirq::Interrupt;
 use futures_core::Stream;
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
 use nix::unistd::getpid;
-use nix::unistd::getppid;
-use serde_json::Value;
 
 use crate::dma;
 use crate::microblaze;
@@ -27,10 +21,14 @@ use crate::rig::LEVEL;
 use crate::rig::LEVEL_INPUT;
 use crate::rig::Rig;
 use crate::rig::heap::allocations;
+use crate::rig::syscalls::EPOLL_WAIT;
+use crate::rig::syscalls::between_marks;
+use crate::rig::syscalls::marker;
+use crate::rig::syscalls::syscount;
+use crate::rig::syscalls::until_asleep;
 use crate::rig::tasks::event;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
-use crate::rig::until;
 use crate::video;
 
 crate::tests![
@@ -169,8 +167,7 @@ pub fn be_counted(how: &str) {
         _ => {}
     }
     println!("{}", getpid());
-    let parent = getppid();
-    let mark = || kill(parent, Signal::SIGUSR1).unwrap();
+    let mark = marker();
     run(async {
         let interrupt = Interrupt::open(EDGE).unwrap();
         let mut events = pin!(interrupt.events());
@@ -193,44 +190,22 @@ pub fn be_counted(how: &str) {
     });
 }
 
-/// The call that epoll_wait() makes: older processors have one of that name.
-#[cfg(target_arch = "arm")]
-pub const EPOLL_WAIT: (libc::c_long, &str) = (libc::SYS_epoll_wait, "epoll_wait");
-#[cfg(not(target_arch = "arm"))]
-pub const EPOLL_WAIT: (libc::c_long, &str) = (libc::SYS_epoll_pwait, "epoll_pwait");
-
 /// The system calls between the marks, by name, without those that the test itself makes.
 fn count_calls(how: &str) -> BTreeMap<String, u64> {
-    const REPORT: &str = "/tmp/syscount.json";
-
     let (mut rig, _demo) = Rig::with_demo();
-    let mut child = Command::new("syscount")
-        .args(["--json", REPORT, "--", "guest-tests", "--be-counted", how])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = syscount(how).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut line = move || lines.next().expect("a line").unwrap();
-    let doing = format!("/proc/{}/syscall", line());
-    let sleeping = format!("{} ", EPOLL_WAIT.0);
+    let process = line();
     for _ in 0..=COUNTED {
         // An event that comes before it sleeps needs no sleep.
-        until("the counted process to sleep", || {
-            fs::read_to_string(&doing).unwrap().starts_with(&sleeping)
-        });
+        until_asleep(&process);
         rig.fabric.pulse_input(EDGE_INPUT);
         assert_eq!(line(), "");
     }
     assert!(child.wait().unwrap().success());
-    let report = fs::read_to_string(REPORT).unwrap();
-    let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
-    let calls = counted["calls"].as_object().unwrap();
-    let mut calls: BTreeMap<_, _> = calls
-        .iter()
-        .map(|(name, count)| (name.clone(), count.as_u64().unwrap()))
-        .collect();
+    let mut calls = between_marks();
     assert_eq!(calls.remove("write"), Some(COUNTED + 1), "the lines");
-    assert_eq!(calls.remove("kill"), Some(1), "the mark");
     calls
 }
 

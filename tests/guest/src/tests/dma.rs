@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The AXI DMA: bytes go where they belong, in both directions at once; waits that are dropped lose nothing; what it costs.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::pin::pin;
-use std::process::Command;
 use std::task::Context;
 use std::task::Waker;
 use std::thread;
@@ -15,17 +12,12 @@ use axirq::device::Device;
 use axirq::dma::AxiDma;
 use axirq::dma::Channel;
 use axirq::memory::Buffer;
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
-use nix::unistd::getppid;
 use plsim::models::stream::checksum;
 use plsim::models::stream::pattern;
 use plsim::protocol::Way;
-use serde_json::Value;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::budget::EPOLL_WAIT;
 use crate::rig::PATIENCE;
 use crate::rig::QUIET;
 use crate::rig::Rig;
@@ -35,6 +27,8 @@ use crate::rig::heap::allocations;
 use crate::rig::overlay::Overlay;
 use crate::rig::paths;
 use crate::rig::random::Random;
+use crate::rig::syscalls::assert_waits_cost_two;
+use crate::rig::syscalls::marker;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
 use crate::rig::until;
@@ -482,8 +476,7 @@ fn transfers_that_are_over_cost_less() {
 
 /// The counted process: a transfer, a mark, many transfers, a mark.
 pub fn be_counted() {
-    let parent = getppid();
-    let mark = || kill(parent, Signal::SIGUSR1).unwrap();
+    let mark = marker();
     let (dma, mut send, _receive) = open(OPEN);
     let mut buffer = dma.allocate(LENGTH).unwrap();
     run(async {
@@ -498,37 +491,9 @@ pub fn be_counted() {
 }
 
 fn transfer_costs_two_system_calls() {
-    const REPORT: &str = "/tmp/syscount.json";
-
     let (mut rig, _overlay) = movers();
     slow_down(&mut rig.fabric, OPEN);
-    let counted = Command::new("syscount")
-        .args([
-            "--json",
-            REPORT,
-            "--",
-            "guest-tests",
-            "--be-counted",
-            "transfers",
-        ])
-        .status();
-    assert!(counted.unwrap().success());
-    let report = fs::read_to_string(REPORT).unwrap();
-    let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
-    let calls = counted["calls"].as_object().unwrap();
-    let mut calls: BTreeMap<_, _> = calls
-        .iter()
-        .map(|(name, count)| (name.as_str(), count.as_u64().unwrap()))
-        .collect();
-    println!("{COUNTED} transfers: {calls:?}");
-    assert_eq!(calls.remove("kill"), Some(1), "the mark");
-    let most = COUNTED + COUNTED / 5;
-    for name in ["ioctl", EPOLL_WAIT.1] {
-        // Fewer if the process was held up, a few more if that was for the interrupt before.
-        let count = calls.remove(name).unwrap_or(0);
-        assert!((1..=most).contains(&count), "{count} times {name}");
-    }
-    assert!(calls.is_empty(), "{calls:?}");
+    assert_waits_cost_two("transfers", COUNTED);
 }
 
 fn transfers_allocate_nothing() {

@@ -3,13 +3,11 @@
 //! and on a GPIO driver of the kernel's.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,19 +29,14 @@ use axirq::microblaze::Program;
 use axirq::microblaze::State;
 use axirq::microblaze::Width;
 use axirq::microblaze::Wiring;
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
 use nix::unistd::getpid;
-use nix::unistd::getppid;
 use plsim::models::microblaze::program::INTERRUPTS;
 use plsim::models::microblaze::program::MAILBOX;
 use plsim::models::microblaze::program::STREAMS;
 use plsim::models::microblaze::program::image;
 use plsim::protocol::ProcessorState;
-use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::budget::EPOLL_WAIT;
 use crate::rig::PATIENCE;
 use crate::rig::QUIET;
 use crate::rig::Rig;
@@ -53,9 +46,13 @@ use crate::rig::modules::Extra;
 use crate::rig::overlay::Overlay;
 use crate::rig::paths;
 use crate::rig::random::Random;
+use crate::rig::syscalls::EPOLL_WAIT;
+use crate::rig::syscalls::between_marks;
+use crate::rig::syscalls::marker;
+use crate::rig::syscalls::syscount;
+use crate::rig::syscalls::until_asleep;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
-use crate::rig::until;
 use crate::rig::wait_for_state;
 
 crate::tests![
@@ -735,8 +732,7 @@ fn request_costs_one_acknowledgement() {
 /// line after it; at first its number.
 pub fn be_counted() {
     println!("{}", getpid());
-    let parent = getppid();
-    let mark = || kill(parent, Signal::SIGUSR1).unwrap();
+    let mark = marker();
     let mut iop = open_with(MAILBOX, INTERRUPTS);
     let mut mailbox = iop.mailbox(Answers::Interrupt).unwrap();
     // Timers wake up as they see fit.
@@ -757,13 +753,8 @@ pub fn be_counted() {
 }
 
 fn request_costs_four_system_calls() {
-    const REPORT: &str = "/tmp/syscount.json";
-
     let (mut rig, _overlay) = subsystem();
-    let program = ["guest-tests", "--be-counted", "requests"];
-    let mut child = Command::new("syscount")
-        .args(["--json", REPORT, "--"])
-        .args(program)
+    let mut child = syscount("requests")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -771,33 +762,24 @@ fn request_costs_four_system_calls() {
     let mut commands = child.stdin.take().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut line = move || lines.next().expect("a line").unwrap();
-    let doing = format!("/proc/{}/syscall", line());
-    let sleeping = format!("{} ", EPOLL_WAIT.0);
+    let process = line();
     for _ in 0..=COUNTED {
         rig.fabric.fault_hang(IOP, true).unwrap();
         commands.write_all(b"\n").unwrap();
-        until("the counted process to sleep", || {
-            fs::read_to_string(&doing).unwrap().starts_with(&sleeping)
-        });
+        until_asleep(&process);
         rig.fabric.fault_hang(IOP, false).unwrap();
         assert_eq!(line(), "");
     }
     assert!(child.wait().unwrap().success());
-    let report = fs::read_to_string(REPORT).unwrap();
-    let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
-    let calls = counted["calls"].as_object().unwrap();
-    let mut calls: BTreeMap<_, _> = calls
-        .iter()
-        .map(|(name, count)| (name.as_str(), count.as_u64().unwrap()))
-        .collect();
+    let mut calls = between_marks();
     assert_eq!(calls.remove("write"), Some(COUNTED + 1), "the lines");
     assert_eq!(calls.remove("read"), Some(COUNTED), "the commands");
-    assert_eq!(calls.remove("kill"), Some(1), "the mark");
     // The GPIO has no interrupt whose page would tell that it has left: that is asked before its wire is moved.
     let expected = [
         (EPOLL_WAIT.1, COUNTED),
         ("ioctl", COUNTED),
         ("statx", 2 * COUNTED),
     ];
+    let expected = expected.map(|(name, count)| (name.to_owned(), count));
     assert_eq!(calls, BTreeMap::from(expected));
 }

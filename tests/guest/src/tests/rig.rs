@@ -14,6 +14,7 @@ pub mod overlay;
 pub mod paths;
 pub mod random;
 pub mod ring;
+pub mod syscalls;
 pub mod tasks;
 pub mod trace;
 pub mod uevents;

@@ -3,8 +3,6 @@
 //! seldom is told what was missed, waits that are dropped lose nothing; what it costs.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -18,17 +16,12 @@ use axirq::video::Output;
 use axirq::video::PixelFormat;
 use axirq::video::blocking_tie_timeout;
 use axirq::video::tie;
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
-use nix::unistd::getppid;
 use plsim::models::stream::checksum;
 use plsim::models::vdma::video::pattern;
 use plsim::protocol::Way;
-use serde_json::Value;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use crate::budget::EPOLL_WAIT;
 use crate::rig::PATIENCE;
 use crate::rig::Rig;
 use crate::rig::fabric::Fabric;
@@ -36,6 +29,8 @@ use crate::rig::heap::allocations;
 use crate::rig::overlay::Overlay;
 use crate::rig::paths;
 use crate::rig::random::Random;
+use crate::rig::syscalls::assert_waits_cost_two;
+use crate::rig::syscalls::marker;
 use crate::rig::tasks::run;
 use crate::rig::tasks::soon;
 use crate::rig::until;
@@ -53,6 +48,7 @@ crate::tests![
     lines_lie_as_they_are_told,
     channels_start_and_stop_as_often_as_one_likes,
     frames_cost_few_register_accesses,
+    addresses_that_are_longer_or_more_cost_one_access_more,
     frame_costs_two_system_calls,
     frames_allocate_nothing,
 ];
@@ -81,6 +77,16 @@ pub fn apply() -> Overlay {
     Device::find(DEVICE).unwrap().bind().unwrap();
     paths::wait_for_node(&format!("{CELL}/regs"));
     overlay
+}
+
+/// What the camera of `vdma_many` sends.
+fn many() -> Mode {
+    Mode::new(22, 9, PixelFormat::Gray8).unwrap()
+}
+
+/// What the camera of `vdma_wide` sends.
+fn wide() -> Mode {
+    Mode::new(40, 12, PixelFormat::Rgba32).unwrap()
 }
 
 /// The overlay with cores of every kind.
@@ -550,10 +556,8 @@ fn cores_of_every_kind_move_frames() {
     let few = Mode::new(10, 7, PixelFormat::Bgr24).unwrap();
     move_frames(&mut rig, "vdma_few", 3, few, 30);
     move_frames(&mut rig, "vdma_few", 3, few.with_stride(31).unwrap(), 31);
-    let many = Mode::new(22, 9, PixelFormat::Gray8).unwrap();
-    move_frames(&mut rig, "vdma_many", 32, many, 24);
-    let wide = Mode::new(40, 12, PixelFormat::Rgba32).unwrap();
-    move_frames(&mut rig, "vdma_wide", 8, wide, 160);
+    move_frames(&mut rig, "vdma_many", 32, many(), 24);
+    move_frames(&mut rig, "vdma_wide", 8, wide(), 160);
 }
 
 fn lines_lie_as_they_are_told() {
@@ -656,8 +660,8 @@ fn channels_start_and_stop_as_often_as_one_likes() {
 const COUNTED: u64 = 40;
 
 /// Accesses to registers of the VDMA since the counters were reset.
-fn accesses(fabric: &mut Fabric) -> (u64, BTreeMap<String, (u64, u64)>) {
-    let counts = fabric.counts(CELL).unwrap();
+fn accesses(fabric: &mut Fabric, cell: &str) -> (u64, BTreeMap<String, (u64, u64)>) {
+    let counts = fabric.counts(cell).unwrap();
     let counts: BTreeMap<_, _> = counts
         .iter()
         .map(|(name, count)| (name.clone(), (count.r, count.w)))
@@ -680,7 +684,7 @@ fn frames_cost_few_register_accesses() {
             let (frame, ()) = tokio::join!(soon("a frame", input.read_frame()), send);
             assert_eq!(frame.unwrap().dropped(), 0);
         }
-        let (all, counts) = accesses(&mut rig.fabric);
+        let (all, counts) = accesses(&mut rig.fabric, CELL);
         assert_eq!(all, 12 * COUNTED, "waited for: {counts:?}");
 
         let mut camera = Camera::new(&mut rig.fabric, CELL, 4);
@@ -694,7 +698,7 @@ fn frames_cost_few_register_accesses() {
                 assert_eq!(frame.dropped(), 0);
             }
         }
-        let (all, counts) = accesses(&mut rig.fabric);
+        let (all, counts) = accesses(&mut rig.fabric, CELL);
         assert_eq!(all, 4 * COUNTED, "there already: {counts:?}");
 
         output.start(rgb()).unwrap();
@@ -707,15 +711,31 @@ fn frames_cost_few_register_accesses() {
             let (written, ()) = tokio::join!(soon("a frame", output.write_frame(frame)), show);
             written.unwrap();
         }
-        let (all, counts) = accesses(&mut rig.fabric);
+        let (all, counts) = accesses(&mut rig.fabric, CELL);
         assert_eq!(all, 10 * COUNTED, "shown: {counts:?}");
     });
 }
 
+fn addresses_that_are_longer_or_more_cost_one_access_more() {
+    let (mut rig, _overlay) = other_studios();
+    for (cell, stores, mode) in [("vdma_wide", 8, wide()), ("vdma_many", 32, many())] {
+        let (_vdma, mut input, _output) = open(cell);
+        input.start(mode).unwrap();
+        let mut camera = Camera::new(&mut rig.fabric, cell, stores);
+        rig.fabric.reset_counts().unwrap();
+        for _ in 0..COUNTED {
+            camera.send(&mut rig.fabric, 1);
+            let frame = input.blocking_read_frame_timeout(PATIENCE).unwrap();
+            assert_eq!(frame.unwrap().dropped(), 0);
+        }
+        let (all, counts) = accesses(&mut rig.fabric, cell);
+        assert_eq!(all, 5 * COUNTED, "{cell}: {counts:?}");
+    }
+}
+
 /// The counted process: a frame, a mark, many frames, a mark.
 pub fn be_counted() {
-    let parent = getppid();
-    let mark = || kill(parent, Signal::SIGUSR1).unwrap();
+    let mark = marker();
     let (_vdma, mut input, _output) = open(CELL);
     input.start(rgb()).unwrap();
     run(async {
@@ -733,38 +753,10 @@ pub fn be_counted() {
 }
 
 fn frame_costs_two_system_calls() {
-    const REPORT: &str = "/tmp/syscount.json";
-
     let (mut rig, _overlay) = studio();
     // Who waits for one of these sleeps.
     rig.fabric.rate(CELL, Way::S2mm, 20).unwrap();
-    let counted = Command::new("syscount")
-        .args([
-            "--json",
-            REPORT,
-            "--",
-            "guest-tests",
-            "--be-counted",
-            "frames",
-        ])
-        .status();
-    assert!(counted.unwrap().success());
-    let report = fs::read_to_string(REPORT).unwrap();
-    let counted: Value = serde_json::from_str(report.lines().nth(1).unwrap()).unwrap();
-    let calls = counted["calls"].as_object().unwrap();
-    let mut calls: BTreeMap<_, _> = calls
-        .iter()
-        .map(|(name, count)| (name.as_str(), count.as_u64().unwrap()))
-        .collect();
-    println!("{COUNTED} frames: {calls:?}");
-    assert_eq!(calls.remove("kill"), Some(1), "the mark");
-    let most = COUNTED + COUNTED / 5;
-    for name in ["ioctl", EPOLL_WAIT.1] {
-        // Fewer if the process was held up, a few more if that was for the interrupt before.
-        let count = calls.remove(name).unwrap_or(0);
-        assert!((1..=most).contains(&count), "{count} times {name}");
-    }
-    assert!(calls.is_empty(), "{calls:?}");
+    assert_waits_cost_two("frames", COUNTED);
 }
 
 fn frames_allocate_nothing() {
