@@ -28,7 +28,7 @@ const FEWEST: usize = 2;
 /// # What it costs
 ///
 /// A frame that waits for its turn takes 10 accesses to registers of the VDMA: 4 to look before the wait, 3 to look after
-/// it, 3 to be given; and 5 for each more that the display shows until then. Of the interrupt controller it takes what one
+/// it, 3 to be given; and more if the display shows another one until then. Of the interrupt controller it takes what one
 /// event does. No system call but those of the wait: two.
 #[derive(Debug)]
 pub struct Output {
